@@ -1,0 +1,174 @@
+#pragma once
+
+// What a configuration file says, as plain values. Every member's default is the product's default; the schema
+// (config/schema.cc) names each member once with its type, unit, range and help. The model knows nothing of
+// sockets, coroutines or HTTP parsing.
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/address.h"
+
+namespace lintel::config {
+
+using std::chrono::milliseconds;
+using namespace std::chrono_literals;
+
+/// A size in bytes. A type of its own, so that a size is never mistaken for a count.
+struct Bytes {
+  std::uint64_t value = 0;
+  friend auto operator<=>(Bytes, Bytes) = default;
+};
+constexpr Bytes operator""_KiB(unsigned long long n) { return Bytes{n * 1024}; }
+constexpr Bytes operator""_MiB(unsigned long long n) { return Bytes{n * 1024 * 1024}; }
+
+/// Where a value stood in the files, for messages that are found after loading. Line and column count from 1.
+struct Place {
+  std::string file;
+  int line = 0;
+  int column = 0;
+};
+
+enum class LogLevel : std::uint8_t { trace, debug, info, warn, error, critical };
+enum class LogFormat : std::uint8_t { text, json };
+
+struct Log {
+  LogLevel level = LogLevel::info;
+  LogFormat format = LogFormat::text;
+  std::string target = "stderr";  ///< "stderr", "stdout" or a file's path.
+};
+
+enum class AccessLogFormat : std::uint8_t { json, combined };
+
+struct AccessLog {
+  bool enabled = true;
+  std::string path = "stdout";  ///< "stdout", "stderr" or a file's path.
+  AccessLogFormat format = AccessLogFormat::json;
+};
+
+struct Admin {
+  std::vector<Endpoint> bind;  ///< Empty: no admin listener.
+  Place place;
+};
+
+struct Shutdown {
+  milliseconds delay = 0ms;      ///< Not-ready time before listeners close, so that others stop sending.
+  milliseconds timeout = 30s;    ///< For requests in flight; what is left then is cut.
+};
+
+struct Match {
+  std::vector<std::string> host;    ///< Lower case, exact or "*.suffix"; empty matches every host.
+  std::string path;                 ///< Exact path; empty: not asked.
+  std::string path_prefix;          ///< Whole segments: "/v1" matches "/v1" and "/v1/x", not "/v1x".
+  std::vector<std::string> method;  ///< Empty matches every method.
+};
+
+struct Redirect {
+  std::string scheme;  ///< Empty: as the request's.
+  std::string host;
+  std::optional<std::uint16_t> port;
+  std::string path;  ///< Empty: as the request's, with its query.
+  int status = 308;
+};
+
+struct Respond {
+  int status = 200;
+  std::string body;
+  std::string content_type = "text/plain; charset=utf-8";
+};
+
+/// Timeouts of the server side of a request, set on a pool.
+struct PoolTimeouts {
+  milliseconds first_byte = 60s;   ///< From the request sent to the response's first byte.
+  milliseconds idle = 60s;         ///< Between two reads or writes of a body.
+  milliseconds tunnel_idle = 1h;   ///< Both directions silent after an upgrade.
+};
+
+struct Route {
+  std::string name;  ///< Given, or "<listener>-<position from 1>".
+  Match match;
+  // Exactly one of the next three is set.
+  std::string pool;
+  std::optional<Redirect> redirect;
+  std::optional<Respond> respond;
+  std::optional<Bytes> body_size;  ///< Largest request body; absent: the listener's.
+  Place place;
+};
+
+struct ListenerTimeouts {
+  milliseconds header = 10s;        ///< The whole request head.
+  milliseconds request_body = 30s;  ///< Between two reads of a request body.
+  milliseconds write = 60s;         ///< Without the client taking any of the response.
+  milliseconds idle = 75s;          ///< Keep-alive, between requests.
+};
+
+struct Limits {
+  std::uint64_t connections = 0;          ///< Per listener, over all workers; 0: bounded by descriptors only.
+  Bytes header_size = 32_KiB;             ///< Whole head.
+  Bytes header_field_size = 16_KiB;       ///< One field line.
+  std::uint32_t header_count = 100;
+  Bytes target_size = 8_KiB;              ///< Request target.
+  Bytes body_size{0};                     ///< 0: no limit (bodies stream).
+  std::uint64_t requests_per_connection = 10000;
+  milliseconds connection_age = 1h;       ///< ±10%; then the next response closes the connection.
+};
+
+enum class Protocol : std::uint8_t { http };
+
+struct Listener {
+  std::string name;
+  std::vector<Endpoint> bind;
+  Protocol protocol = Protocol::http;
+  std::vector<Cidr> trusted_proxies;  ///< From whom X-Forwarded-* and Forwarded are believed.
+  std::string server_name = "lintel";  ///< Pseudonym in Via.
+  ListenerTimeouts timeouts;
+  Limits limits;
+  std::vector<Route> routes;
+  std::string pool;  ///< Short for a last route that sends everything here; empty: none.
+  Place place;
+};
+
+enum class Balance : std::uint8_t { round_robin };
+
+struct Server {
+  Endpoint address;
+  std::uint32_t weight = 1;  ///< 0: gets nothing.
+  Place place;
+};
+
+struct PoolKeepalive {
+  milliseconds idle = 30s;       ///< Lowered by what a server announces or does.
+  std::uint32_t max_idle = 256;  ///< Idle connections per server and worker; 0: none are kept.
+};
+
+struct Retry {
+  std::uint32_t attempts = 2;  ///< Servers tried for one request, the first included.
+};
+
+struct Pool {
+  std::string name;
+  Balance balance = Balance::round_robin;
+  std::vector<Server> servers;
+  milliseconds connect_timeout = 3s;  ///< One connection attempt.
+  PoolTimeouts timeouts;
+  PoolKeepalive keepalive;
+  Retry retry;
+  Place place;
+};
+
+struct Config {
+  int version = 1;
+  std::uint32_t workers = 0;  ///< 0: auto, the CPUs this process may use.
+  Admin admin;
+  Log log;
+  AccessLog access_log;
+  Shutdown shutdown;
+  std::vector<Listener> listeners;
+  std::vector<Pool> pools;
+};
+
+}  // namespace lintel::config
