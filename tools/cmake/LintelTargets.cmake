@@ -6,6 +6,12 @@ set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_POSITION_INDEPENDENT_CODE OFF)
 
+find_program(LINTEL_CCACHE ccache)
+if(LINTEL_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_C_COMPILER_LAUNCHER ${LINTEL_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${LINTEL_CCACHE})
+endif()
+
 # Compile and link flags that every target of this project shares.
 function(lintel_flags target)
   target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)

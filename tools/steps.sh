@@ -1,0 +1,89 @@
+# For the scripts in tools/: runs named steps, one line each, and keeps what they print in build/logs/.
+# Source it; it moves to the project's root.
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+logs=build/logs
+failed=()
+started=$SECONDS
+jobs=$(nproc)
+python=/usr/bin/python3  # Debian's own, which has the packages that tools/setup installs
+mkdir -p "$logs"
+
+# step NAME COMMAND...: runs the command with its output in build/logs/NAME.log. Prints NAME, how long it took and,
+# when it failed, the end of that output. Returns the command's status.
+step() {
+  local name=$1 log="$logs/${1//[ \/]/-}.log" begin=$EPOCHREALTIME status=0
+  shift
+  printf '%-28s' "$name"
+  "$@" >"$log" 2>&1 </dev/null || status=$?
+  local took
+  took=$(awk -v a="$begin" -v b="$EPOCHREALTIME" 'BEGIN {printf "%.1f s", b - a}')
+  if ((status == 0)); then
+    printf 'ok      %8s  %s\n' "$took" "$(summary "$log")"
+    return 0
+  fi
+  printf 'FAILED  %8s  %s\n' "$took" "$(summary "$log")"
+  tail -n "${STEP_TAIL:-60}" "$log" | sed 's/^/    | /'
+  echo "    the whole output: $log"
+  failed+=("$name")
+  return "$status"
+}
+
+# The closing line of ctest (with doctest's cases) or pytest in a log, if there is one.
+summary() {
+  awk '
+    /^([0-9]+: )?\[doctest\] test cases:/ { sub(/.*test cases: */, ""); cases += $1 }
+    /tests passed, .* tests failed out of/ { closing = $0 }
+    /^=+ .*(passed|failed|error|no tests ran).* =+$/ { gsub(/^=+ | =+$/, ""); closing = $0 }
+    END { if (closing != "") print closing (cases ? " (" cases " cases)" : "") }' "$1"
+}
+
+# must COMMAND...: a step without which the rest makes no sense.
+must() { step "$@" || finish; }
+
+# finish: the closing line, and the exit status of the whole.
+finish() {
+  local took=$((SECONDS - started))
+  if ((${#failed[@]} == 0)); then
+    echo "${0##*/}: all passed in $((took / 60)) min $((took % 60)) s"
+    exit 0
+  fi
+  local names
+  names=$(printf ', %s' "${failed[@]}")
+  echo "${0##*/}: FAILED after $((took / 60)) min $((took % 60)) s: ${names:2}"
+  exit 1
+}
+
+# build PRESET [TARGET]: configures and builds; quick when nothing changed.
+build() {
+  cmake --preset "$1" && cmake --build "build/$1" -j "$jobs" ${2:+--target "$2"}
+}
+
+unit_tests() { timeout 600 ctest --test-dir "build/$1" --no-tests=error --verbose --timeout 300; }
+
+# end_to_end PRESET [pytest arguments]: the tests of tests/e2e against build/PRESET/lintel.
+end_to_end() {
+  local preset=$1
+  shift
+  LINTEL="$PWD/build/$preset/lintel" timeout 900 "$python" -m pytest -p no:cacheprovider -q --color=no \
+    -o console_output_style=classic -rfE --durations=5 tests/e2e "$@" || return
+}
+
+# sanitized COMMAND...: runs it with ASan, LSan and UBSan reporting into files, and fails when there are any, so that
+# a report counts also where nobody looked at the program's exit status.
+sanitized() {
+  local reports="$PWD/$logs/sanitizer" status=0
+  rm -rf "$reports"
+  mkdir -p "$reports"
+  ASAN_OPTIONS="log_path=$reports/asan:detect_leaks=1:detect_stack_use_after_return=0:abort_on_error=0" \
+    UBSAN_OPTIONS="log_path=$reports/ubsan:print_stacktrace=1" "$@" || status=$?
+  local report
+  for report in "$reports"/*; do
+    if [[ -e $report ]]; then
+      echo "--- sanitizer report $report"
+      cat "$report"
+      status=1
+    fi
+  done
+  return "$status"
+}
