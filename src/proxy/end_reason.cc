@@ -1,0 +1,100 @@
+#include "proxy/end_reason.h"
+
+namespace lintel::proxy {
+
+namespace {
+
+constexpr std::array<EndReasonInfo, kEndReasonCount> kReasons = {{
+    {EndReason::ok, "ok", "The response was sent in full."},
+    {EndReason::client_bad_request, "client.bad_request",
+     "The request broke HTTP's rules; answered with 400 and the connection closed."},
+    {EndReason::client_too_large_header, "client.too_large_header",
+     "The request's header fields passed limits.header_size, header_field_size or header_count; answered "
+     "with 431."},
+    {EndReason::client_too_large_target, "client.too_large_target",
+     "The request target passed limits.target_size; answered with 414."},
+    {EndReason::client_too_large_body, "client.too_large_body",
+     "The request body passed limits.body_size or the route's body_size; answered with 413."},
+    {EndReason::client_timeout_header, "client.timeout_header",
+     "The request head was not complete within timeouts.header; answered with 408."},
+    {EndReason::client_timeout_body, "client.timeout_body",
+     "The client sent nothing of the request body for timeouts.request_body; answered with 408."},
+    {EndReason::client_timeout_write, "client.timeout_write",
+     "The client took nothing of the response for timeouts.write; the connection was cut."},
+    {EndReason::client_abort_header, "client.abort_header",
+     "The client closed the connection within a request head."},
+    {EndReason::client_abort_body, "client.abort_body",
+     "The client closed the connection before the end of the request body."},
+    {EndReason::client_abort_response, "client.abort_response",
+     "The client closed the connection before the end of the response."},
+    {EndReason::client_idle_close, "client.idle_close",
+     "A connection without a request was closed, by the client or after timeouts.idle."},
+    {EndReason::client_unsupported, "client.unsupported",
+     "The request asked for something this program does not do, such as CONNECT; answered with 501 or 405."},
+    {EndReason::route_none, "route.none", "No route matched; answered with 404."},
+    {EndReason::route_redirect, "route.redirect", "The route answered with its redirect."},
+    {EndReason::route_respond, "route.respond", "The route answered with its fixed response."},
+    {EndReason::route_method_not_allowed, "route.method_not_allowed",
+     "The route does not take this method; answered with 405."},
+    {EndReason::pool_no_server, "pool.no_server",
+     "The pool has no server that may take a request; answered with 503."},
+    {EndReason::upstream_resolve, "upstream.resolve", "The server's name has no address; answered with 502."},
+    {EndReason::upstream_connect_refused, "upstream.connect_refused",
+     "The server refused the connection; answered with 502."},
+    {EndReason::upstream_connect_timeout, "upstream.connect_timeout",
+     "No connection to the server within connect_timeout; answered with 504."},
+    {EndReason::upstream_connect_unreachable, "upstream.connect_unreachable",
+     "There is no way to the server's host or network; answered with 502."},
+    {EndReason::upstream_connect_error, "upstream.connect_error",
+     "The connection to the server failed for another reason; answered with 502."},
+    {EndReason::upstream_reset, "upstream.reset",
+     "The server reset the connection before the end of its answer; answered with 502 if nothing was sent "
+     "yet."},
+    {EndReason::upstream_closed, "upstream.closed",
+     "The server closed the connection before any byte of its answer; answered with 502."},
+    {EndReason::upstream_timeout_send, "upstream.timeout_send",
+     "The server took nothing of the request for timeouts.idle of the pool; answered with 504."},
+    {EndReason::upstream_timeout_first_byte, "upstream.timeout_first_byte",
+     "The server sent nothing for timeouts.first_byte after the request; answered with 504."},
+    {EndReason::upstream_timeout_body, "upstream.timeout_body",
+     "The server sent nothing of its answer's body for timeouts.idle of the pool; the response was cut."},
+    {EndReason::upstream_bad_response, "upstream.bad_response",
+     "The server's answer broke HTTP's rules; answered with 502 if nothing was sent yet."},
+    {EndReason::upstream_too_large_header, "upstream.too_large_header",
+     "The header fields of the server's answer passed the limit; answered with 502."},
+    {EndReason::upstream_truncated, "upstream.truncated",
+     "The server closed the connection within its answer; the response was cut, so that the client can "
+     "tell."},
+    {EndReason::upstream_idle_closed, "upstream.idle_closed",
+     "A kept connection turned out to be closed by the server before it took the request; another was used."},
+    {EndReason::tunnel_closed, "tunnel.closed", "An upgraded connection was ended by one of its two sides."},
+    {EndReason::tunnel_timeout, "tunnel.timeout",
+     "An upgraded connection was silent for timeouts.tunnel_idle of the pool."},
+    {EndReason::tunnel_reset, "tunnel.reset", "An upgraded connection was reset by one of its two sides."},
+    {EndReason::local_shutdown, "local.shutdown",
+     "The request was cut because it did not end within shutdown.timeout."},
+    {EndReason::local_reload, "local.reload", "The request was cut because of a change of configuration."},
+    {EndReason::local_resource, "local.resource",
+     "This process ran out of descriptors, ports or memory; answered with 503."},
+    {EndReason::local_error, "local.error", "Something failed in this process; see the error log."},
+}};
+
+constexpr bool in_order() {
+  for (std::size_t i = 0; i < kReasons.size(); ++i) {
+    if (static_cast<std::size_t>(kReasons[i].reason) != i) return false;
+  }
+  return true;
+}
+static_assert(in_order(), "kReasons is indexed by EndReason");
+
+}  // namespace
+
+const std::array<EndReasonInfo, kEndReasonCount>& end_reasons() noexcept {
+  return kReasons;
+}
+
+std::string_view end_reason_token(EndReason reason) noexcept {
+  return kReasons[static_cast<std::size_t>(reason)].token;
+}
+
+}  // namespace lintel::proxy

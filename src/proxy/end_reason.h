@@ -1,0 +1,68 @@
+#pragma once
+
+// How a request or tunnel ended, as one token "phase.cause". The same token stands in the access log, in the
+// metric lintel_end_reason_total and in the manual; tokens are never renamed.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace lintel::proxy {
+
+enum class EndReason : std::uint8_t {
+  ok,
+  client_bad_request,
+  client_too_large_header,
+  client_too_large_target,
+  client_too_large_body,
+  client_timeout_header,
+  client_timeout_body,
+  client_timeout_write,
+  client_abort_header,
+  client_abort_body,
+  client_abort_response,
+  client_idle_close,
+  client_unsupported,
+  route_none,
+  route_redirect,
+  route_respond,
+  route_method_not_allowed,
+  pool_no_server,
+  upstream_resolve,
+  upstream_connect_refused,
+  upstream_connect_timeout,
+  upstream_connect_unreachable,
+  upstream_connect_error,
+  upstream_reset,
+  upstream_closed,
+  upstream_timeout_send,
+  upstream_timeout_first_byte,
+  upstream_timeout_body,
+  upstream_bad_response,
+  upstream_too_large_header,
+  upstream_truncated,
+  upstream_idle_closed,
+  tunnel_closed,
+  tunnel_timeout,
+  tunnel_reset,
+  local_shutdown,
+  local_reload,
+  local_resource,
+  local_error,
+};
+
+struct EndReasonInfo {
+  EndReason reason;
+  std::string_view token;  ///< "upstream.connect_refused".
+  std::string_view doc;    ///< One sentence for the manual.
+};
+
+inline constexpr std::size_t kEndReasonCount = static_cast<std::size_t>(EndReason::local_error) + 1;
+
+/// Every reason in the order of the enumeration. Static storage.
+[[nodiscard]] const std::array<EndReasonInfo, kEndReasonCount>& end_reasons() noexcept;
+/// The token for logs and metrics. Static storage.
+[[nodiscard]] std::string_view end_reason_token(EndReason reason) noexcept;
+
+}  // namespace lintel::proxy

@@ -1,0 +1,206 @@
+#pragma once
+
+// What a worker counts. A WorkerStats belongs to one worker for the whole life of the process; its objects
+// are found by name when a generation is built, so that counts go on over reloads. On the way of a request
+// only the worker writes, through plain pointers and without locks; any thread may sum at any time (collect).
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/metrics.h"
+#include "http/message.h"
+#include "proxy/end_reason.h"
+
+namespace lintel::proxy {
+
+/// Counters by a small key, made when a key is first seen. One writer; any thread may walk them at any time.
+/// At most kMaxKeys keys; what comes later is counted under key 0.
+class KeyedCounters {
+ public:
+  static constexpr std::size_t kMaxKeys = 256;
+  static constexpr std::uint32_t kOtherKey = 0xffffffff;
+
+  KeyedCounters() noexcept = default;
+  ~KeyedCounters();
+  KeyedCounters(const KeyedCounters&) = delete;
+  KeyedCounters& operator=(const KeyedCounters&) = delete;
+
+  void add(std::uint32_t key, std::uint64_t n = 1) {
+    if (last_ == nullptr || last_->key.load(std::memory_order_relaxed) != key) last_ = find(key);
+    last_->counter.add(n);
+  }
+  /// Calls `visit(key, value)` for each.
+  template <typename Visit>
+  void for_each(Visit&& visit) const {
+    for (const Chunk* chunk = first_.load(std::memory_order_acquire); chunk != nullptr;
+         chunk = chunk->next.load(std::memory_order_acquire)) {
+      const std::size_t used = chunk->used.load(std::memory_order_acquire);
+      for (std::size_t i = 0; i < used; ++i) {
+        visit(chunk->slots[i].key.load(std::memory_order_relaxed), chunk->slots[i].counter.value());
+      }
+    }
+  }
+
+ private:
+  struct Slot {
+    std::atomic<std::uint32_t> key{0};
+    Counter counter;
+  };
+  struct Chunk {
+    std::array<Slot, 7> slots;
+    std::atomic<std::size_t> used{0};
+    std::atomic<Chunk*> next{nullptr};
+  };
+  Slot* find(std::uint32_t key);
+
+  Slot* last_ = nullptr;  ///< The writer's alone.
+  std::size_t count_ = 0;
+  std::atomic<Chunk*> first_{nullptr};
+};
+
+/// The key of RouteStats::requests. `status` 0: no answer was sent.
+[[nodiscard]] constexpr std::uint32_t request_key(int status, http::Method method,
+                                                  http::Version version) noexcept {
+  return static_cast<std::uint32_t>(status) << 8 | static_cast<std::uint32_t>(method) << 2 |
+         static_cast<std::uint32_t>(version);
+}
+
+struct alignas(64) ListenerStats {
+  Gauge connections;
+  Counter accepts_ok;
+  Counter accepts_limit;  ///< Turned away because of limits.connections.
+  Counter accepts_error;  ///< accept() failed, for lack of descriptors above all.
+  Counter bytes_in;       ///< Bytes of the connections, framing and all.
+  Counter bytes_out;
+};
+
+struct alignas(64) RouteStats {
+  KeyedCounters requests;  ///< By request_key.
+  DurationHistogram duration;
+  Counter request_bytes;  ///< Body bytes.
+  Counter response_bytes;
+  Gauge in_flight;
+
+  /// Counts one finished request. `in_flight` is the caller's.
+  void count(int status, http::Method method, http::Version version, std::int64_t duration_ns,
+             std::uint64_t bytes_in, std::uint64_t bytes_out) {
+    requests.add(request_key(status, method, version));
+    duration.observe(duration_ns);
+    request_bytes.add(bytes_in);
+    response_bytes.add(bytes_out);
+  }
+};
+
+struct alignas(64) PoolStats {
+  DurationHistogram connect;
+  DurationHistogram first_byte;
+  KeyedCounters retries;  ///< By EndReason of the attempt that was followed by another.
+};
+
+struct alignas(64) ServerStats {
+  KeyedCounters requests;  ///< By status; 0: no answer.
+  KeyedCounters errors;    ///< By EndReason of the attempt.
+  Gauge active;            ///< Connections in use.
+  Gauge idle;              ///< Connections kept for the next request.
+};
+
+/// A pair of names: (listener, route) or (pool, server).
+using NamePair = std::pair<std::string, std::string>;
+
+struct StatsTotal;
+class WorkerStats;
+
+/// Sums. Any thread, at any time; costs the workers nothing.
+[[nodiscard]] StatsTotal collect(std::span<const WorkerStats* const> workers);
+
+class WorkerStats {
+ public:
+  /// The object of that name, made if need be. Takes a lock: when a generation is built, not for a request.
+  /// It stays for as long as somebody holds it or prune() has not run.
+  [[nodiscard]] std::shared_ptr<ListenerStats> listener(std::string_view name);
+  [[nodiscard]] std::shared_ptr<RouteStats> route(std::string_view listener, std::string_view route);
+  [[nodiscard]] std::shared_ptr<PoolStats> pool(std::string_view name);
+  [[nodiscard]] std::shared_ptr<ServerStats> server(std::string_view pool, std::string_view server);
+  /// Forgets what nobody else holds: the objects of names that the configuration no longer has. Any thread.
+  void prune();
+
+  void count_end(EndReason reason) noexcept { end_reasons_[static_cast<std::size_t>(reason)].add(); }
+
+ private:
+  friend StatsTotal collect(std::span<const WorkerStats* const> workers);
+  mutable std::mutex mutex_;  ///< Over the maps only.
+  std::map<std::string, std::shared_ptr<ListenerStats>> listeners_;
+  std::map<NamePair, std::shared_ptr<RouteStats>> routes_;
+  std::map<std::string, std::shared_ptr<PoolStats>> pools_;
+  std::map<NamePair, std::shared_ptr<ServerStats>> servers_;
+  alignas(64) std::array<Counter, kEndReasonCount> end_reasons_{};
+};
+
+struct HistogramTotal {
+  std::array<std::uint64_t, kDurationBounds.size() + 1> buckets{};  ///< Not cumulated.
+  std::uint64_t count = 0;
+  std::uint64_t sum_ns = 0;
+};
+
+/// The sums over all workers, as plain values sorted by name.
+struct StatsTotal {
+  struct Listener {
+    std::int64_t connections = 0;
+    std::uint64_t accepts_ok = 0;
+    std::uint64_t accepts_limit = 0;
+    std::uint64_t accepts_error = 0;
+    std::uint64_t bytes_in = 0;
+    std::uint64_t bytes_out = 0;
+  };
+  struct Route {
+    std::map<std::uint32_t, std::uint64_t> requests;  ///< By request_key.
+    HistogramTotal duration;
+    std::uint64_t request_bytes = 0;
+    std::uint64_t response_bytes = 0;
+    std::int64_t in_flight = 0;
+  };
+  struct Pool {
+    HistogramTotal connect;
+    HistogramTotal first_byte;
+    std::map<std::uint32_t, std::uint64_t> retries;
+  };
+  struct Server {
+    std::map<std::uint32_t, std::uint64_t> requests;
+    std::map<std::uint32_t, std::uint64_t> errors;
+    std::int64_t active = 0;
+    std::int64_t idle = 0;
+  };
+  std::map<std::string, Listener> listeners;
+  std::map<NamePair, Route> routes;
+  std::map<std::string, Pool> pools;
+  std::map<NamePair, Server> servers;
+  std::array<std::uint64_t, kEndReasonCount> end_reasons{};
+};
+
+/// What the process knows beside the workers' counts, for the pages that show both.
+struct ProcessInfo {
+  std::string version;
+  std::string config_hash;
+  double start_time = 0;  ///< Seconds since 1970.
+  std::uint32_t workers = 0;
+  std::uint64_t generation = 0;
+  bool last_reload_success = true;
+  double last_reload_time = 0;  ///< Seconds since 1970 of the last attempt.
+  std::uint64_t reloads_ok = 0;
+  std::uint64_t reloads_failed = 0;
+  std::uint64_t access_log_dropped = 0;              ///< Lines.
+  std::uint64_t error_log_dropped = 0;               ///< Lines.
+  std::map<NamePair, std::uint32_t> server_weights;  ///< By (pool, server), of the configuration in force.
+};
+
+}  // namespace lintel::proxy
