@@ -1,8 +1,8 @@
 #pragma once
 
 // The head of a request or response, whichever HTTP version carried it. Nothing here knows of connections or
-// framing: the hop-by-hop fields of HTTP/1 (RFC 9110, 7.6.1) are taken out by http/ when a head is read, and put in
-// by http/ when one is written, so that proxy/ sees end-to-end fields only.
+// framing: the hop-by-hop fields of HTTP/1 (RFC 9110, 7.6.1) are taken out by http/ when a head is read, and
+// put in by http/ when one is written, so that proxy/ sees end-to-end fields only.
 
 #include <cstddef>
 #include <cstdint>
@@ -60,8 +60,8 @@ enum class FieldId : std::uint8_t {
 /// ASCII case-insensitive equality (names, tokens; never values that are case-sensitive).
 [[nodiscard]] bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept;
 
-/// A list of field lines in the order received. All bytes live in one buffer and are addressed by offset, so that
-/// filling, editing and forwarding a message allocates nothing once the buffer has grown.
+/// A list of field lines in the order received. All bytes live in one buffer and are addressed by offset, so
+/// that filling, editing and forwarding a message allocates nothing once the buffer has grown.
 class Fields {
  public:
   struct Line {
@@ -127,19 +127,20 @@ struct Slice {
 struct RequestHead {
   Version version = Version::http11;
   Method method = Method::get;
-  bool has_body = false;                         ///< Some body may follow, be it empty.
-  std::optional<std::uint64_t> content_length;   ///< Known length of the body.
-  bool expects_continue = false;                 ///< Expect: 100-continue (RFC 9110, 10.1.1).
-  bool accepts_trailers = false;                 ///< TE: trailers.
-  Fields fields;                                 ///< End-to-end fields, without Host.
+  bool has_body = false;                        ///< Some body may follow, be it empty.
+  std::optional<std::uint64_t> content_length;  ///< Known length of the body.
+  bool expects_continue = false;                ///< Expect: 100-continue (RFC 9110, 10.1.1).
+  bool accepts_trailers = false;                ///< TE: trailers.
+  Fields fields;                                ///< End-to-end fields, without Host.
 
   Slice method_text;  ///< As received; case matters.
   Slice target;       ///< Request target as received, for logs and error reports.
-  Slice authority;    ///< Host: lower case, no trailing dot, no default port ("a.test", "a.test:8080", "[::1]").
-  Slice path;         ///< Canonical path, starting with "/", or "*" for OPTIONS *.
-  Slice query;        ///< Without "?"; as received.
+  Slice
+      authority;  ///< Host: lower case, no trailing dot, no default port ("a.test", "a.test:8080", "[::1]").
+  Slice path;     ///< Canonical path, starting with "/", or "*" for OPTIONS *.
+  Slice query;    ///< Without "?"; as received.
   bool has_query = false;
-  Slice upgrade;      ///< Protocol asked for by Upgrade (or :protocol); empty: none.
+  Slice upgrade;  ///< Protocol asked for by Upgrade (or :protocol); empty: none.
 
   [[nodiscard]] std::string_view text(Slice slice) const noexcept {
     return fields.bytes().view(slice.begin, slice.size);
@@ -156,12 +157,12 @@ struct RequestHead {
 struct ResponseHead {
   Version version = Version::http11;
   int status = 200;
-  bool has_body = true;                         ///< False for 1xx, 204, 304 and answers to HEAD (RFC 9110, 6.4.1).
+  bool has_body = true;  ///< False for 1xx, 204, 304 and answers to HEAD (RFC 9110, 6.4.1).
   std::optional<std::uint64_t> content_length;  ///< Known length of the body; kept for HEAD and 304.
   Fields fields;                                ///< End-to-end fields.
-  Slice reason;                                 ///< Reason phrase as received; empty: the standard one is used.
-  Slice upgrade;                                ///< With 101: the protocol switched to.
-  std::uint32_t keep_alive_seconds = 0;         ///< Keep-Alive: timeout=N announced by a server; 0: none.
+  Slice reason;                          ///< Reason phrase as received; empty: the standard one is used.
+  Slice upgrade;                         ///< With 101: the protocol switched to.
+  std::uint32_t keep_alive_seconds = 0;  ///< Keep-Alive: timeout=N announced by a server; 0: none.
 
   [[nodiscard]] std::string_view text(Slice slice) const noexcept {
     return fields.bytes().view(slice.begin, slice.size);

@@ -1,0 +1,94 @@
+#pragma once
+
+// HTTP/1.1 heads off the wire: bytes in, version-neutral heads out (message.h). No sockets here; the
+// connection feeds what it has read.
+//
+//   parser.start(head, limits);
+//   for (;;) {
+//     const HeadProgress got = parser.feed(input);     // input.subspan(got.consumed) is what follows the
+//     head if (got.status != HeadStatus::need_more) break;  // done, or an error to be answered and the
+//     connection closed
+//   }
+
+#include <cstdint>
+#include <span>
+
+#include "http/h1_framing.h"
+#include "http/h1_head_reader.h"
+#include "http/message.h"
+
+namespace lintel::http {
+
+/// What the Connection fields of a head ask for.
+struct ConnectionOptions {
+  bool close = false;
+  bool keep_alive = false;
+  bool upgrade = false;
+  std::uint16_t count = 0;      ///< Names in all.
+  bool nominates = false;       ///< Names other than close, keep-alive and upgrade.
+  const char* error = nullptr;  ///< Why the head must be refused; static storage.
+};
+
+/// Reads request heads. One object per connection; nothing is allocated per request once buffers have grown.
+class RequestHeadParser {
+ public:
+  /// Clears `head`, which must outlive the reading.
+  void start(RequestHead& head, const HeadLimits& limits) noexcept;
+  /// Any split of the input gives the same result.
+  [[nodiscard]] HeadProgress feed(std::span<const char> in);
+
+  // After `done`:
+  [[nodiscard]] Framing framing() const noexcept { return framing_; }
+  /// Whether the client lets the connection serve another request (RFC 9112, 9.3).
+  [[nodiscard]] bool keep_alive() const noexcept { return keep_alive_; }
+  /// Field lines dropped because their name contains "_".
+  [[nodiscard]] std::uint32_t dropped_underscore() const noexcept { return dropped_underscore_; }
+
+ private:
+  [[nodiscard]] HeadProgress interpret(std::size_t consumed);
+  [[nodiscard]] HeadProgress parse_first_line();
+  [[nodiscard]] HeadProgress take_fields();
+  [[nodiscard]] const char* set_target();
+  [[nodiscard]] const char* set_absolute(std::string_view target, Slice at);
+  [[nodiscard]] const char* set_path(Slice target);
+  [[nodiscard]] const char* set_authority(Slice from);
+  void set_upgrade(const ConnectionOptions& options);
+
+  HeadReader reader_;
+  RequestHead* head_ = nullptr;
+  HeadLimits limits_;
+  Framing framing_;
+  Slice host_;
+  std::uint32_t hosts_ = 0;
+  std::uint32_t dropped_underscore_ = 0;
+  bool keep_alive_ = false;
+};
+
+/// Reads response heads, interim ones too (each is one head). Errors here mean that the server broke the
+/// protocol.
+class ResponseHeadParser {
+ public:
+  /// Clears `head`, which must outlive the reading. `request_method`: of the request that is answered.
+  void start(ResponseHead& head, const HeadLimits& limits, Method request_method) noexcept;
+  /// Any split of the input gives the same result.
+  [[nodiscard]] HeadProgress feed(std::span<const char> in);
+
+  // After `done`:
+  [[nodiscard]] Framing framing() const noexcept { return framing_; }
+  /// Whether the server lets the connection serve another request once the body has been read.
+  [[nodiscard]] bool keep_alive() const noexcept { return keep_alive_; }
+
+ private:
+  [[nodiscard]] HeadProgress interpret(std::size_t consumed);
+  [[nodiscard]] HeadProgress parse_first_line();
+  [[nodiscard]] const char* take_fields();
+  [[nodiscard]] const char* set_framing(const FramingFields& fields, bool close);
+
+  HeadReader reader_;
+  ResponseHead* head_ = nullptr;
+  Framing framing_;
+  Method request_method_ = Method::get;
+  bool keep_alive_ = false;
+};
+
+}  // namespace lintel::http
