@@ -28,8 +28,8 @@ enum class ErrorSource : std::uint8_t { local, downstream, upstream };
 struct Error {
   ErrorCode code = ErrorCode::system;
   ErrorSource source = ErrorSource::local;
-  bool retryable = false;  ///< True while it is certain that the peer processed nothing.
-  int sys = 0;             ///< errno where there is one, else 0.
+  bool retryable = false;    ///< True while it is certain that the peer processed nothing.
+  int sys = 0;               ///< errno where there is one, else 0.
   const char* context = "";  ///< What was being done; a string literal.
 };
 

@@ -1,0 +1,177 @@
+#include "net/loop.h"
+
+#include <sys/epoll.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cerrno>
+#include <limits>
+#include <system_error>
+
+namespace lintel::net {
+namespace {
+constexpr int kMaxEvents = 256;
+}
+
+struct Loop::Event : epoll_event {};
+
+/// Work from other threads, and the handle that wakes the loop for it.
+struct Loop::Posted {
+  uv_async_t wake{};
+  std::mutex mutex;
+  std::vector<std::function<void()>> queue;
+};
+
+void Loop::UvDeleter::operator()(uv_loop_s* loop) const noexcept {
+  uv_run(loop, UV_RUN_NOWAIT);  // Lets closed handles go.
+  [[maybe_unused]] const int busy = uv_loop_close(loop);
+  assert(busy == 0);
+  delete loop;
+}
+
+Loop::Loop(const Clock& clock)
+    : clock_(clock),
+      now_(clock.now()),
+      deadlines_(now_),
+      epoll_(epoll_create1(EPOLL_CLOEXEC)),
+      posted_(std::make_unique<Posted>()),
+      scratch_(new char[kScratchSize]),
+      events_(new Event[kMaxEvents]) {
+  if (epoll_ < 0) throw std::system_error(errno, std::generic_category(), "epoll_create1");
+  auto uv = std::make_unique<uv_loop_t>();
+  if (const int err = uv_loop_init(uv.get()); err != 0) {
+    close(epoll_);
+    throw std::system_error(-err, std::generic_category(), "uv_loop_init");
+  }
+  uv_.reset(uv.release());
+  posted_->wake.data = this;
+  const auto on_wake = [](uv_async_t* handle) { static_cast<Loop*>(handle->data)->run_posted(); };
+  if (const int err = uv_async_init(uv_.get(), &posted_->wake, on_wake); err != 0) {
+    throw std::system_error(-err, std::generic_category(), "uv_async_init");
+  }
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.ptr = nullptr;  // The libuv loop.
+  epoll_ctl(epoll_, EPOLL_CTL_ADD, uv_backend_fd(uv_.get()), &event);
+  uv_run(uv_.get(), UV_RUN_NOWAIT);  // Registers the handles in libuv's own set.
+}
+
+Loop::~Loop() {
+  assert(ready_.empty());
+  uv_close(reinterpret_cast<uv_handle_t*>(&posted_->wake), nullptr);
+  uv_.reset();
+  close(epoll_);
+}
+
+Nanos Loop::wall() noexcept {
+  if (wall_ == 0) wall_ = clock_.wall();
+  return wall_;
+}
+
+void Loop::run() {
+  while (!stopped_.load(std::memory_order_relaxed)) turn(kNever);
+  stopped_.store(false, std::memory_order_relaxed);
+}
+
+void Loop::stop() {
+  post([this] { stopped_.store(true, std::memory_order_relaxed); });
+}
+
+int Loop::poll_timeout(Nanos wait) const noexcept {
+  if (!ready_.empty() || !simulated_.empty() || uv_backend_timeout(uv_.get()) == 0) return 0;
+  Nanos until = wait == kNever ? kNever : now_ + wait;
+  until = std::min(until, deadlines_.next());
+  if (until == kNever) return -1;
+  // Rounded up: waking before the deadline would only mean another turn.
+  const Nanos ms = (until - clock_.now() + 999'999) / 1'000'000;
+  return static_cast<int>(std::clamp<Nanos>(ms, 0, std::numeric_limits<int>::max()));
+}
+
+void Loop::turn(Nanos wait) {
+  int count = epoll_wait(epoll_, events_.get(), kMaxEvents, poll_timeout(wait));
+  now_ = clock_.now();
+  wall_ = 0;
+  if (count < 0) count = 0;  // EINTR
+  dispatch(count);
+  run_simulated();
+  deadlines_.advance(now_);
+  run_ready();
+  if (uv_backend_timeout(uv_.get()) == 0) uv_run(uv_.get(), UV_RUN_NOWAIT);
+}
+
+void Loop::dispatch(int count) {
+  event_count_ = count;
+  bool uv_ready = false;
+  for (event_next_ = 0; event_next_ < event_count_;) {
+    const Event event = events_[event_next_++];
+    if (event.events == 0) continue;  // Forgotten.
+    if (event.data.ptr == nullptr) {
+      uv_ready = true;
+      continue;
+    }
+    static_cast<IoHandler*>(event.data.ptr)->on_io(event.events);
+  }
+  event_count_ = event_next_ = 0;
+  if (uv_ready) uv_run(uv_.get(), UV_RUN_NOWAIT);
+}
+
+void Loop::run_simulated() {
+  // Handlers may notify again: only what is there now is run, the rest waits for the next turn.
+  const std::size_t count = simulated_.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    const Simulated one = simulated_[i];
+    simulated_[i].handler = nullptr;
+    if (one.handler) one.handler->on_io(one.events);
+  }
+  simulated_.erase(simulated_.begin(), simulated_.begin() + static_cast<std::ptrdiff_t>(count));
+}
+
+void Loop::run_ready() {
+  if (ready_.empty()) return;
+  resuming_.swap(ready_);
+  for (const auto frame : resuming_) frame.resume();
+  resuming_.clear();
+}
+
+void Loop::run_posted() {
+  std::vector<std::function<void()>> queue;
+  {
+    const std::lock_guard lock(posted_->mutex);
+    queue.swap(posted_->queue);
+  }
+  for (auto& work : queue) work();
+}
+
+void Loop::post(std::function<void()> work) {
+  {
+    const std::lock_guard lock(posted_->mutex);
+    posted_->queue.push_back(std::move(work));
+  }
+  uv_async_send(&posted_->wake);
+}
+
+int Loop::watch(int fd, IoHandler& handler, std::uint32_t events, bool level) noexcept {
+  epoll_event event{};
+  event.events = events | (level ? 0U : static_cast<std::uint32_t>(EPOLLET));
+  event.data.ptr = &handler;
+  return epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : errno;
+}
+
+void Loop::unwatch(int fd, IoHandler& handler) noexcept {
+  epoll_event event{};
+  epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, &event);
+  forget(handler);
+}
+
+void Loop::forget(IoHandler& handler) noexcept {
+  for (int i = event_next_; i < event_count_; ++i) {
+    if (events_[i].data.ptr == &handler) events_[i].events = 0;
+  }
+  for (Simulated& one : simulated_) {
+    if (one.handler == &handler) one.handler = nullptr;
+  }
+}
+
+}  // namespace lintel::net

@@ -1,0 +1,257 @@
+#include "net/socket.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cassert>
+#include <cerrno>
+#include <utility>
+
+namespace lintel::net {
+
+// --- SocketStream
+
+SocketStream::SocketStream(Loop& loop, int fd, const SocketAddress& peer) noexcept
+    : Stream(loop), fd_(fd), peer_(peer) {}
+
+SocketStream::~SocketStream() {
+  if (armed_) loop().forget(*this);
+  close(fd_);
+}
+
+ssize_t SocketStream::try_read(std::span<char> out) noexcept {
+  if (!readable_) return -EAGAIN;
+  for (;;) {
+    const ssize_t n = recv(fd_, out.data(), out.size(), 0);
+    if (n > 0) {
+      // A short read has emptied the socket; the next byte is an event of its own (epoll(7)).
+      if (static_cast<std::size_t>(n) < out.size() && !ended_) readable_ = false;
+      return n;
+    }
+    if (n == 0) return 0;
+    if (errno == EINTR) continue;
+    if (errno == EAGAIN) {
+      readable_ = false;
+      return -EAGAIN;
+    }
+    return -errno;
+  }
+}
+
+ssize_t SocketStream::try_write(std::span<const iovec> parts) noexcept {
+  if (!writable_) return -EAGAIN;
+  for (;;) {
+    ssize_t n = 0;
+    if (parts.size() == 1) {
+      n = send(fd_, parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL);
+    } else {
+      msghdr message{};
+      message.msg_iov = const_cast<iovec*>(parts.data());
+      message.msg_iovlen = parts.size();
+      n = sendmsg(fd_, &message, MSG_NOSIGNAL);
+    }
+    if (n >= 0) return n;
+    if (errno == EINTR) continue;
+    if (errno == EAGAIN) {
+      writable_ = false;
+      return -EAGAIN;
+    }
+    return -errno;
+  }
+}
+
+int SocketStream::arm() noexcept {
+  if (armed_) return 0;
+  const int err = loop().watch(fd_, *this, EPOLLIN | EPOLLOUT | EPOLLRDHUP);
+  armed_ = err == 0;
+  return err;
+}
+
+void SocketStream::on_io(std::uint32_t events) {
+  const bool failed = (events & (EPOLLERR | EPOLLHUP)) != 0;
+  if (failed || (events & EPOLLRDHUP) != 0) ended_ = true;
+  const bool in = failed || (events & (EPOLLIN | EPOLLRDHUP)) != 0;
+  const bool out = failed || (events & EPOLLOUT) != 0;
+  if (in) readable_ = true;
+  if (out) writable_ = true;
+  notify(in, out);
+}
+
+bool SocketStream::peek() const noexcept {
+  if (!readable_) return false;
+  char byte = 0;
+  return recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
+}
+
+void SocketStream::shutdown_write() noexcept {
+  shutdown(fd_, SHUT_WR);
+}
+
+void SocketStream::set_abortive() noexcept {
+  const linger hard{1, 0};
+  setsockopt(fd_, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+}
+
+void SocketStream::enable_keepalive(int idle_seconds, int probes) noexcept {
+  if (peer_.family() != AF_INET && peer_.family() != AF_INET6) return;
+  const int on = 1;
+  setsockopt(fd_, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  setsockopt(fd_, IPPROTO_TCP, TCP_KEEPIDLE, &idle_seconds, sizeof idle_seconds);
+  setsockopt(fd_, IPPROTO_TCP, TCP_KEEPINTVL, &idle_seconds, sizeof idle_seconds);
+  setsockopt(fd_, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+}
+
+SocketAddress SocketStream::local() const noexcept {
+  sockaddr_storage storage{};
+  socklen_t length = sizeof storage;
+  if (getsockname(fd_, reinterpret_cast<sockaddr*>(&storage), &length) != 0) return {};
+  return {reinterpret_cast<sockaddr*>(&storage), length};
+}
+
+// --- SocketConnector
+
+namespace {
+
+Error connect_error(int err) noexcept {
+  Error error = make_system_error(err, "connect");
+  error.retryable = true;
+  return error;
+}
+
+}  // namespace
+
+Task<Result<StreamPtr>> SocketConnector::connect(const SocketAddress& address, Nanos deadline) {
+  const int fd = socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) co_return unexpected(connect_error(errno));
+  if (address.family() != AF_UNIX) {
+    const int on = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  }
+  auto stream = std::make_unique<SocketStream>(loop_, fd, address);
+  if (::connect(fd, address.get(), address.length()) != 0) {
+    if (errno != EINPROGRESS) co_return unexpected(connect_error(errno));
+    // The socket becomes writable when the handshake is over, well or badly.
+    stream->writable_ = false;
+    stream->set_write_timeout(deadline == kNever ? kNever : deadline - loop_.now());
+    const Result<void> ready = co_await stream->writable();
+    if (!ready) co_return unexpected(connect_error(ready.error().sys));
+    int err = 0;
+    socklen_t length = sizeof err;
+    getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &length);
+    if (err != 0) co_return unexpected(connect_error(err));
+    stream->set_write_timeout(kNever);
+  }
+  co_return StreamPtr(std::move(stream));
+}
+
+// --- Listening
+
+namespace {
+
+/// Removes the file of a Unix socket that nobody listens on any more.
+void remove_stale(const SocketAddress& address) {
+  const auto* un = reinterpret_cast<const sockaddr_un*>(address.get());
+  struct stat info {};
+  if (un->sun_path[0] == '\0' || stat(un->sun_path, &info) != 0 || !S_ISSOCK(info.st_mode)) return;
+  const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (probe < 0) return;
+  const bool refused = ::connect(probe, address.get(), address.length()) != 0 && errno == ECONNREFUSED;
+  close(probe);
+  if (refused) unlink(un->sun_path);
+}
+
+}  // namespace
+
+Result<int> open_listener(const SocketAddress& address, bool reuse_port) {
+  const int fd = socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return unexpected(make_system_error(errno, "socket"));
+  const int on = 1;
+  if (address.family() == AF_UNIX) {
+    remove_stale(address);
+  } else {
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (reuse_port) setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // Accepted sockets inherit it.
+  }
+  if (address.family() == AF_INET6) {
+    const int off = 0;
+    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+  }
+  const char* failed = nullptr;
+  if (bind(fd, address.get(), address.length()) != 0) {
+    failed = "bind";
+  } else if (listen(fd, 4096) != 0) {
+    failed = "listen";
+  }
+  if (failed) {
+    const int err = errno;
+    close(fd);
+    return unexpected(make_system_error(err, failed));
+  }
+  return fd;
+}
+
+Acceptor::Acceptor(Loop& loop, int fd) noexcept : loop_(loop), fd_(fd) {}
+
+Acceptor::~Acceptor() {
+  assert(!waiter_);
+  if (armed_) loop_.forget(*this);
+  close(fd_);
+}
+
+void Acceptor::try_accept() noexcept {
+  error_ = EAGAIN;
+  if (!ready_) return;
+  sockaddr_storage storage{};
+  socklen_t length = sizeof storage;
+  do {
+    accepted_ = accept4(fd_, reinterpret_cast<sockaddr*>(&storage), &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    error_ = accepted_ < 0 ? errno : 0;
+  } while (error_ == EINTR || error_ == ECONNABORTED);
+  if (error_ == 0) peer_ = SocketAddress(reinterpret_cast<sockaddr*>(&storage), length);
+  if (error_ == EAGAIN) ready_ = false;
+}
+
+void Acceptor::on_io(std::uint32_t) {
+  ready_ = true;
+  if (!waiter_) return;
+  try_accept();
+  if (error_ != EAGAIN) std::exchange(waiter_, nullptr).resume();
+}
+
+void Acceptor::stop() noexcept {
+  stopped_ = true;
+  if (waiter_) {
+    error_ = ECANCELED;
+    loop_.resume_soon(std::exchange(waiter_, nullptr));
+  }
+}
+
+bool Acceptor::AcceptAwaiter::await_ready() noexcept {
+  acceptor_.try_accept();
+  if (acceptor_.error_ == EAGAIN && acceptor_.stopped_) acceptor_.error_ = ECANCELED;
+  return acceptor_.error_ != EAGAIN;
+}
+
+bool Acceptor::AcceptAwaiter::await_suspend(std::coroutine_handle<> frame) noexcept {
+  if (!acceptor_.armed_) {
+    acceptor_.error_ = acceptor_.loop_.watch(acceptor_.fd_, acceptor_, EPOLLIN);
+    if (acceptor_.error_ != 0) return false;
+    acceptor_.armed_ = true;
+  }
+  acceptor_.waiter_ = frame;
+  return true;
+}
+
+Result<StreamPtr> Acceptor::AcceptAwaiter::await_resume() {
+  if (acceptor_.error_ != 0) return unexpected(make_system_error(acceptor_.error_, "accept"));
+  return StreamPtr(
+      new SocketStream(acceptor_.loop_, std::exchange(acceptor_.accepted_, -1), acceptor_.peer_));
+}
+
+}  // namespace lintel::net

@@ -1,0 +1,112 @@
+#pragma once
+
+#include <coroutine>
+#include <memory>
+#include <span>
+
+#include "base/address.h"
+#include "base/result.h"
+#include "net/loop.h"
+#include "net/stream.h"
+#include "net/task.h"
+
+namespace lintel::net {
+
+/// A connected TCP or Unix socket. Edge-triggered: what was learned from short reads and EAGAIN is
+/// remembered, so that no system call is made that is known to find nothing. Joins the loop's epoll set when
+/// it first has to wait, so that a connection that is served at once never enters it.
+class SocketStream final : public Stream, private IoHandler {
+ public:
+  /// Takes ownership of `fd`, which must be connected and non-blocking.
+  SocketStream(Loop& loop, int fd, const SocketAddress& peer) noexcept;
+  ~SocketStream() override;
+
+  [[nodiscard]] bool is_readable() const noexcept override { return armed_ ? readable_ : peek(); }
+  [[nodiscard]] bool is_writable() const noexcept override { return writable_; }
+  void shutdown_write() noexcept override;
+  void set_abortive() noexcept override;
+  void enable_keepalive(int idle_seconds, int probes) noexcept override;
+  [[nodiscard]] const SocketAddress& peer() const noexcept override { return peer_; }
+  [[nodiscard]] SocketAddress local() const noexcept override;
+
+ private:
+  friend class SocketConnector;
+  [[nodiscard]] ssize_t try_read(std::span<char> out) noexcept override;
+  [[nodiscard]] ssize_t try_write(std::span<const iovec> parts) noexcept override;
+  [[nodiscard]] int arm() noexcept override;
+  void on_io(std::uint32_t events) override;
+  [[nodiscard]] bool peek() const noexcept;
+
+  int fd_;
+  bool armed_ = false;    ///< In the epoll set.
+  bool readable_ = true;  ///< False once a read found nothing more; true again by an event.
+  bool writable_ = true;
+  bool ended_ =
+      false;  ///< The peer's end of stream or an error was seen by epoll: short reads prove nothing.
+  SocketAddress peer_;
+};
+
+/// Opens connections. Production uses SocketConnector; tests hand out streams in memory.
+class Connector {
+ public:
+  virtual ~Connector() = default;
+  /// Connects to `address`, giving up at `deadline` (kNever: never). Suspends.
+  /// Errors: refused, unreachable, timeout, resource, canceled, system; all with retryable set.
+  virtual Task<Result<StreamPtr>> connect(const SocketAddress& address, Nanos deadline) = 0;
+};
+
+/// Connects over the kernel's sockets.
+class SocketConnector final : public Connector {
+ public:
+  explicit SocketConnector(Loop& loop) noexcept : loop_(loop) {}
+  Task<Result<StreamPtr>> connect(const SocketAddress& address, Nanos deadline) override;
+
+ private:
+  Loop& loop_;
+};
+
+/// Opens a listening socket. With `reuse_port` several may be bound to one TCP address and the kernel spreads
+/// new connections over them. An IPv6 wildcard accepts IPv4 too. A stale Unix socket file that nobody serves
+/// is replaced. Returns the descriptor. Errors: resource or system with `sys` set (EADDRINUSE, EACCES, …).
+[[nodiscard]] Result<int> open_listener(const SocketAddress& address, bool reuse_port);
+
+/// Accepts connections on a listening socket. Owns the descriptor.
+class Acceptor final : private IoHandler {
+ public:
+  Acceptor(Loop& loop, int fd) noexcept;
+  Acceptor(const Acceptor&) = delete;
+  Acceptor& operator=(const Acceptor&) = delete;
+  ~Acceptor();
+
+  class AcceptAwaiter {
+   public:
+    explicit AcceptAwaiter(Acceptor& acceptor) noexcept : acceptor_(acceptor) {}
+    [[nodiscard]] bool await_ready() noexcept;
+    [[nodiscard]] bool await_suspend(std::coroutine_handle<> frame) noexcept;
+    Result<StreamPtr> await_resume();
+
+   private:
+    Acceptor& acceptor_;
+  };
+  /// Waits for the next connection. Suspends; one waiter at a time. Errors: canceled (after stop), resource
+  /// (out of descriptors: wait a while before accepting again), system.
+  [[nodiscard]] AcceptAwaiter accept() noexcept { return AcceptAwaiter(*this); }
+  /// Makes a pending or the next accept return `canceled` once the kernel's queue is empty.
+  void stop() noexcept;
+
+ private:
+  void on_io(std::uint32_t events) override;
+  void try_accept() noexcept;
+
+  Loop& loop_;
+  int fd_;
+  bool armed_ = false;
+  bool ready_ = true;
+  bool stopped_ = false;
+  int accepted_ = -1;
+  int error_ = 0;
+  SocketAddress peer_;
+  std::coroutine_handle<> waiter_;
+};
+
+}  // namespace lintel::net

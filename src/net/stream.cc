@@ -1,0 +1,212 @@
+#include "net/stream.h"
+
+#include <cassert>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace lintel::net {
+namespace {
+
+int errno_for(Ready why) noexcept {
+  return why == Ready::timeout ? ETIMEDOUT : ECANCELED;
+}
+
+/// Resumes `frame`: at once from the loop, a turn later when it is canceled from some other coroutine's
+/// middle.
+void resume(Loop& loop, std::coroutine_handle<> frame, Ready why) {
+  if (why == Ready::canceled) {
+    loop.resume_soon(frame);
+  } else {
+    frame.resume();
+  }
+}
+
+void expire(Waiter*& slot) {
+  if (Waiter* waiter = std::exchange(slot, nullptr)) waiter->on_ready(Ready::timeout);
+}
+
+}  // namespace
+
+void WriteSpans::drop(std::size_t n) noexcept {
+  while (n != 0) {
+    iovec& part = parts_[first_];
+    if (n < part.iov_len) {
+      part.iov_base = static_cast<char*>(part.iov_base) + n;
+      part.iov_len -= n;
+      return;
+    }
+    n -= part.iov_len;
+    ++first_;
+  }
+}
+
+std::size_t WriteSpans::size() const noexcept {
+  std::size_t total = 0;
+  for (const iovec& part : parts()) total += part.iov_len;
+  return total;
+}
+
+// --- ReadAwaiter
+
+bool ReadAwaiter::await_ready() noexcept {
+  result_ = stream_.try_read(out_);
+  return result_ != -EAGAIN;
+}
+
+bool ReadAwaiter::await_suspend(std::coroutine_handle<> frame) noexcept {
+  assert(!stream_.reader_);
+  if (const int err = stream_.arm(); err != 0) {
+    result_ = -err;
+    return false;
+  }
+  frame_ = frame;
+  stream_.reader_ = this;
+  return true;
+}
+
+void ReadAwaiter::on_ready(Ready why) {
+  if (why == Ready::io) {
+    result_ = stream_.try_read(out_);
+    if (result_ == -EAGAIN) {
+      stream_.reader_ = this;
+      return;
+    }
+  } else {
+    result_ = -errno_for(why);
+  }
+  resume(stream_.loop_, frame_, why);
+}
+
+Result<std::size_t> ReadAwaiter::await_resume() const noexcept {
+  if (result_ < 0) return unexpected(make_system_error(static_cast<int>(-result_), "read"));
+  return static_cast<std::size_t>(result_);
+}
+
+// --- ReadyAwaiter
+
+bool ReadyAwaiter::await_ready() const noexcept {
+  return for_ == For::read ? stream_.is_readable() : stream_.is_writable();
+}
+
+bool ReadyAwaiter::await_suspend(std::coroutine_handle<> frame) noexcept {
+  Waiter*& slot = for_ == For::read ? stream_.reader_ : stream_.writer_;
+  assert(!slot);
+  error_ = stream_.arm();
+  if (error_ != 0) return false;
+  frame_ = frame;
+  slot = this;
+  if (for_ == For::write) stream_.restart_write_deadline();
+  return true;
+}
+
+void ReadyAwaiter::on_ready(Ready why) {
+  if (why != Ready::io) error_ = errno_for(why);
+  if (for_ == For::write) stream_.write_deadline_.clear();
+  resume(stream_.loop_, frame_, why);
+}
+
+Result<void> ReadyAwaiter::await_resume() const noexcept {
+  if (error_ != 0) return unexpected(make_system_error(error_, "wait for readiness"));
+  return {};
+}
+
+// --- WriteAwaiter
+
+void WriteAwaiter::write_some() noexcept {
+  while (!spans_.empty()) {
+    const ssize_t n = stream_.try_write(spans_.parts());
+    if (n < 0) {
+      error_ = static_cast<int>(-n);
+      return;
+    }
+    spans_.drop(static_cast<std::size_t>(n));
+  }
+  error_ = 0;
+}
+
+bool WriteAwaiter::await_ready() noexcept {
+  write_some();
+  return error_ != EAGAIN;
+}
+
+bool WriteAwaiter::await_suspend(std::coroutine_handle<> frame) {
+  assert(!stream_.writer_);
+  if (const int err = stream_.arm(); err != 0) {
+    error_ = err;
+    return false;
+  }
+  rest_.reserve(spans_.size());
+  for (const iovec& part : spans_.parts()) {
+    rest_.append(std::string_view(static_cast<const char*>(part.iov_base), part.iov_len));
+  }
+  spans_ = WriteSpans(rest_.view());
+  frame_ = frame;
+  stream_.writer_ = this;
+  stream_.restart_write_deadline();
+  return true;
+}
+
+void WriteAwaiter::on_ready(Ready why) {
+  if (why == Ready::io) {
+    const std::size_t before = spans_.size();
+    write_some();
+    if (error_ == EAGAIN) {
+      stream_.writer_ = this;
+      if (spans_.size() != before) stream_.restart_write_deadline();
+      return;
+    }
+  } else {
+    error_ = errno_for(why);
+  }
+  stream_.write_deadline_.clear();
+  resume(stream_.loop_, frame_, why);
+}
+
+Result<void> WriteAwaiter::await_resume() const noexcept {
+  if (error_ != 0) return unexpected(make_system_error(error_, "write"));
+  return {};
+}
+
+// --- Stream
+
+Stream::Stream(Loop& loop) noexcept
+    : loop_(loop),
+      read_deadline_([](Deadline& d) { expire(static_cast<Stream*>(d.owner())->reader_); }, this),
+      write_deadline_([](Deadline& d) { expire(static_cast<Stream*>(d.owner())->writer_); }, this) {}
+
+Stream::~Stream() {
+  assert(!reader_ && !writer_);
+  if (destroyed_) *destroyed_ = true;
+}
+
+void Stream::notify(bool readable, bool writable) {
+  if (writable && writer_) {
+    bool destroyed = false;
+    destroyed_ = &destroyed;
+    std::exchange(writer_, nullptr)->on_ready(Ready::io);
+    if (destroyed) return;
+    destroyed_ = nullptr;
+  }
+  if (readable && reader_) std::exchange(reader_, nullptr)->on_ready(Ready::io);
+}
+
+void Stream::restart_write_deadline() noexcept {
+  if (write_timeout_ != kNever) loop_.set_deadline(write_deadline_, loop_.now() + write_timeout_);
+}
+
+void Stream::cancel_read() noexcept {
+  if (Waiter* waiter = std::exchange(reader_, nullptr)) waiter->on_ready(Ready::canceled);
+}
+
+void Stream::cancel_write() noexcept {
+  if (Waiter* waiter = std::exchange(writer_, nullptr)) waiter->on_ready(Ready::canceled);
+}
+
+void Stream::set_idle_waiter(Waiter* waiter) noexcept {
+  assert(!waiter || !reader_);
+  reader_ = waiter;
+  if (waiter && arm() != 0) loop_.set_deadline(read_deadline_, loop_.now());
+}
+
+}  // namespace lintel::net

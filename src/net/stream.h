@@ -1,0 +1,187 @@
+#pragma once
+
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include <array>
+#include <coroutine>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "base/address.h"
+#include "base/buffer.h"
+#include "base/result.h"
+#include "net/deadlines.h"
+#include "net/frame_pool.h"
+#include "net/loop.h"
+
+namespace lintel::net {
+
+class Stream;
+
+/// Why a waiter is called.
+enum class Ready : std::uint8_t { io, timeout, canceled };
+
+/// Something that waits for a stream: an awaiter, or the keeper of an idle connection.
+class Waiter {
+ public:
+  virtual void on_ready(Ready why) = 0;
+
+ protected:
+  ~Waiter() = default;
+};
+
+/// Up to four runs of bytes for one write.
+class WriteSpans {
+ public:
+  explicit WriteSpans(std::string_view a, std::string_view b = {}, std::string_view c = {},
+                      std::string_view d = {}) noexcept {
+    for (const std::string_view part : {a, b, c, d}) {
+      if (!part.empty()) parts_[count_++] = {const_cast<char*>(part.data()), part.size()};
+    }
+  }
+  /// Takes the first `n` bytes away.
+  void drop(std::size_t n) noexcept;
+  [[nodiscard]] bool empty() const noexcept { return first_ == count_; }
+  [[nodiscard]] std::size_t size() const noexcept;
+  [[nodiscard]] std::span<const iovec> parts() const noexcept { return {&parts_[first_], count_ - first_}; }
+
+ private:
+  std::array<iovec, 4> parts_{};
+  std::uint32_t first_ = 0;
+  std::uint32_t count_ = 0;
+};
+
+/// Reads at least one byte into `out`, which must outlive the await. Suspends; one reader at a time.
+/// Returns the bytes read, 0 at the end of the stream. Errors: timeout, reset, canceled, system.
+class [[nodiscard]] ReadAwaiter final : private Waiter {
+ public:
+  ReadAwaiter(Stream& stream, std::span<char> out) noexcept : stream_(stream), out_(out) {}
+  [[nodiscard]] bool await_ready() noexcept;
+  [[nodiscard]] bool await_suspend(std::coroutine_handle<> frame) noexcept;
+  Result<std::size_t> await_resume() const noexcept;
+
+ private:
+  void on_ready(Ready why) override;
+  Stream& stream_;
+  std::span<char> out_;
+  ssize_t result_ = 0;
+  std::coroutine_handle<> frame_;
+};
+
+/// Waits until a read (or a write) would not block: progress, the end of the stream or an error is there.
+/// Moves no bytes. Errors: timeout, canceled, system.
+class [[nodiscard]] ReadyAwaiter final : private Waiter {
+ public:
+  enum class For : std::uint8_t { read, write };
+  ReadyAwaiter(Stream& stream, For what) noexcept : stream_(stream), for_(what) {}
+  [[nodiscard]] bool await_ready() const noexcept;
+  [[nodiscard]] bool await_suspend(std::coroutine_handle<> frame) noexcept;
+  Result<void> await_resume() const noexcept;
+
+ private:
+  void on_ready(Ready why) override;
+  Stream& stream_;
+  For for_;
+  int error_ = 0;
+  std::coroutine_handle<> frame_;
+};
+
+/// Writes every byte. What the kernel does not take at once is copied, so that the caller's memory (the
+/// loop's scratch, say) only has to live until the first suspension. One writer at a time. Errors: timeout
+/// (no byte was taken for that long), reset, canceled, system.
+class [[nodiscard]] WriteAwaiter final : private Waiter {
+ public:
+  WriteAwaiter(Stream& stream, const WriteSpans& spans) noexcept : stream_(stream), spans_(spans) {}
+  [[nodiscard]] bool await_ready() noexcept;
+  [[nodiscard]] bool await_suspend(std::coroutine_handle<> frame);
+  Result<void> await_resume() const noexcept;
+
+ private:
+  void on_ready(Ready why) override;
+  void write_some() noexcept;
+  Stream& stream_;
+  WriteSpans spans_;
+  Buffer rest_;
+  int error_ = 0;
+  std::coroutine_handle<> frame_;
+};
+
+/// Bytes both ways: a TCP or Unix socket, TLS over one, or memory. Belongs to one loop and is used on its
+/// thread only. Its owner must not destroy it while something waits on it: cancel, join, then destroy.
+class Stream : public Pooled {
+ public:
+  explicit Stream(Loop& loop) noexcept;
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+  virtual ~Stream();
+
+  [[nodiscard]] Loop& loop() const noexcept { return loop_; }
+
+  ReadAwaiter read(std::span<char> out) noexcept { return ReadAwaiter(*this, out); }
+  ReadyAwaiter readable() noexcept { return ReadyAwaiter(*this, ReadyAwaiter::For::read); }
+  ReadyAwaiter writable() noexcept { return ReadyAwaiter(*this, ReadyAwaiter::For::write); }
+  WriteAwaiter write(const WriteSpans& spans) noexcept { return WriteAwaiter(*this, spans); }
+
+  /// The moment at which a pending read (or readable) gives up with `timeout`; kNever for none. Stays until
+  /// set again.
+  void set_read_deadline(Nanos at) noexcept { loop_.set_deadline(read_deadline_, at); }
+  /// How long a pending write may make no progress before it gives up with `timeout`; kNever for no limit.
+  void set_write_timeout(Nanos timeout) noexcept { write_timeout_ = timeout; }
+
+  /// Makes a pending read (readable, write) return `canceled` in the next turn of the loop. Nothing where
+  /// none waits.
+  void cancel_read() noexcept;
+  void cancel_write() noexcept;
+
+  /// Puts `waiter` in the reader's place without a coroutine: it is called once when the stream becomes
+  /// readable or its read deadline passes. Null takes it away again. For idle connections.
+  void set_idle_waiter(Waiter* waiter) noexcept;
+
+  /// True when bytes, the end of the stream or an error are known to be there: no such connection may be
+  /// reused.
+  [[nodiscard]] virtual bool is_readable() const noexcept = 0;
+  /// False when the last write was refused and no event has come since.
+  [[nodiscard]] virtual bool is_writable() const noexcept = 0;
+  /// Sends the end of the stream; reading goes on.
+  virtual void shutdown_write() noexcept = 0;
+  /// Makes the destructor's close abortive (RST), so that the peer sees that something was cut off.
+  virtual void set_abortive() noexcept = 0;
+  /// TCP keep-alive probes for a connection that may be silent for long. Nothing on other transports.
+  virtual void enable_keepalive(int idle_seconds, int probes) noexcept = 0;
+  [[nodiscard]] virtual const SocketAddress& peer() const noexcept = 0;
+  [[nodiscard]] virtual SocketAddress local() const noexcept = 0;
+
+ protected:
+  /// Bytes read, 0 at the end, or a negative errno; -EAGAIN when nothing is there.
+  [[nodiscard]] virtual ssize_t try_read(std::span<char> out) noexcept = 0;
+  /// Bytes taken, or a negative errno; -EAGAIN when nothing is taken.
+  [[nodiscard]] virtual ssize_t try_write(std::span<const iovec> parts) noexcept = 0;
+  /// Sees to it that notify_readable and notify_writable will be called. Returns an errno, 0 for success.
+  [[nodiscard]] virtual int arm() noexcept = 0;
+
+  /// For the transport: call the pending writer, then the pending reader, each if it is there and asked for.
+  /// Either may destroy the stream, so nothing of it may be touched after the call.
+  void notify(bool readable, bool writable);
+
+ private:
+  friend class ReadAwaiter;
+  friend class ReadyAwaiter;
+  friend class WriteAwaiter;
+
+  void restart_write_deadline() noexcept;
+
+  Loop& loop_;
+  Waiter* reader_ = nullptr;
+  Waiter* writer_ = nullptr;
+  Deadline read_deadline_;
+  Deadline write_deadline_;
+  Nanos write_timeout_ = kNever;
+  bool* destroyed_ = nullptr;  ///< Set while notify runs, to learn of the stream's end.
+};
+
+using StreamPtr = std::unique_ptr<Stream>;
+
+}  // namespace lintel::net
