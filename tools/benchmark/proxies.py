@@ -1,0 +1,216 @@
+"""The three proxies under test: their configuration, each tuned as its experts would, and their processes.
+
+All run one worker on the proxy core, keep connections on both sides alive, add X-Forwarded-For, and log nothing unless
+the variant is "access-log". The variant "routes" gives each 1,000 routes, one per host and path prefix.
+"""
+
+import http.client
+import os
+import resource
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+PROXY_CORE = 0
+ROUTES = 1000
+START_SECONDS = 15
+FD_LIMIT = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+MAX_CONNECTIONS = min(16000, max(512, (FD_LIMIT - 200) // 2))
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def lintel_config(variant, port, origin, folder):
+    lines = [
+        "workers: 1",
+        "log: {level: warn}",
+        f"access_log: {{path: {folder}/lintel-access.log}}" if variant == "access-log" else "access_log: off",
+        "listeners:",
+        "  - name: bench",
+        f'    bind: ["127.0.0.1:{port}"]',
+        "    limits: {requests_per_connection: 1000000000, connection_age: 24h}",
+    ]
+    if variant == "routes":
+        lines.append("    routes:")
+        for i in range(ROUTES):
+            lines.append(f"      - {{match: {{host: [h{i}.bench], path_prefix: /app{i}}}, pool: origin}}")
+    else:
+        lines.append("    pool: origin")
+    lines += [
+        "pools:",
+        "  origin:",
+        f'    servers: ["127.0.0.1:{origin}"]',
+        "    keepalive: {max_idle: 1024}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def haproxy_config(variant, port, origin, folder):
+    use = "default_backend origin"
+    if variant == "routes":
+        # One lookup of host and path prefix in a tree, however many routes there are.
+        table = folder / "haproxy-routes.map"
+        table.write_text("".join(f"h{i}.bench/app{i}/ origin\n" for i in range(ROUTES)), encoding="ascii")
+        use = f"use_backend %[base,map_beg({table})]"
+    log = "log stdout format raw local0" if variant == "access-log" else ""
+    return f"""
+global
+    nbthread 1
+    maxconn {MAX_CONNECTIONS}
+    {log}
+defaults
+    mode http
+    {"log global" if log else "no log"}
+    {"option httplog" if log else ""}
+    option http-keep-alive
+    option forwardfor
+    http-reuse always
+    timeout connect 3s
+    timeout client 75s
+    timeout server 60s
+    timeout http-request 10s
+    timeout http-keep-alive 75s
+frontend bench
+    bind 127.0.0.1:{port} backlog 4096
+    {use}
+backend origin
+    server s1 127.0.0.1:{origin} pool-max-conn 1024
+"""
+
+
+def nginx_config(variant, port, origin, folder):
+    log = f"access_log {folder}/nginx-access.log combined buffer=64k flush=1s;" if variant == "access-log" else "access_log off;"
+    listen = f"listen 127.0.0.1:{port} backlog=4096;"
+    if variant == "routes":
+        servers = "\n".join(
+            f"server {{ {listen if i == 0 else f'listen 127.0.0.1:{port};'} server_name h{i}.bench;"
+            f" location /app{i}/ {{ proxy_pass http://origin; }} }}"
+            for i in range(ROUTES)
+        )
+    else:
+        servers = f"server {{ {listen} location / {{ proxy_pass http://origin; }} }}"
+    return f"""
+daemon off;
+worker_processes 1;
+worker_rlimit_nofile {FD_LIMIT};
+pid {folder}/nginx.pid;
+error_log stderr warn;
+events {{ worker_connections {MAX_CONNECTIONS}; }}
+http {{
+    {log}
+    sendfile on;
+    tcp_nopush on;
+    tcp_nodelay on;
+    server_names_hash_max_size 8192;
+    server_names_hash_bucket_size 64;
+    keepalive_timeout 75s;
+    keepalive_requests 1000000000;
+    client_body_temp_path {folder}/nginx-body;
+    proxy_temp_path {folder}/nginx-proxy;
+    fastcgi_temp_path {folder}/nginx-fastcgi;
+    uwsgi_temp_path {folder}/nginx-uwsgi;
+    scgi_temp_path {folder}/nginx-scgi;
+    client_body_buffer_size 64k;
+    proxy_http_version 1.1;
+    proxy_set_header Connection "";
+    proxy_set_header Host $host;
+    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+    proxy_buffering on;
+    proxy_buffers 16 32k;
+    proxy_busy_buffers_size 128k;
+    proxy_max_temp_file_size 0;
+    upstream origin {{
+        server 127.0.0.1:{origin};
+        keepalive 1024;
+        keepalive_requests 1000000000;
+        keepalive_time 24h;
+    }}
+    {servers}
+}}
+"""
+
+
+class Proxy:
+    """One proxy process (with its children), running until `stop`."""
+
+    def __init__(self, name, variant, origin, folder, programs):
+        self.name = name
+        self.port = free_port()
+        folder = Path(folder) / f"{name}-{variant}-{self.port}"
+        folder.mkdir()
+        path = folder / f"{name}.conf"
+        configs = {"lintel": lintel_config, "haproxy": haproxy_config, "nginx": nginx_config}
+        path.write_text(configs[name](variant, self.port, origin, folder), encoding="ascii")
+        command = {
+            "lintel": [programs["lintel"], "run", "-c", path],
+            "haproxy": [programs["haproxy"], "-db", "-f", path],
+            "nginx": [programs["nginx"], "-e", "stderr", "-p", folder, "-c", path],
+        }[name]
+        self.errors = folder / "stderr"
+        with open(folder / "stdout", "ab") as out, open(self.errors, "ab") as err:
+            self.process = subprocess.Popen(
+                [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+                preexec_fn=lambda: os.sched_setaffinity(0, {PROXY_CORE}),
+            )
+        try:
+            self._wait_until_it_serves()
+        except RuntimeError:
+            self.stop()
+            raise
+
+    def _wait_until_it_serves(self):
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                break
+            try:
+                probe = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+                probe.request("GET", "/app0/128", headers={"Host": "h0.bench"})
+                if probe.getresponse().status == 200:
+                    return
+            except OSError:
+                pass
+            finally:
+                probe.close()
+            time.sleep(0.05)
+        raise RuntimeError(f"{self.name} does not serve on port {self.port}:\n{self.errors.read_text()[-2000:]}")
+
+    def pids(self):
+        """The process and its descendants."""
+        found = [self.process.pid]
+        for pid in found:
+            for children in Path(f"/proc/{pid}/task").glob("*/children"):
+                found += [int(child) for child in children.read_text().split()]
+        return found
+
+    def cpu_ns(self):
+        """Time on CPU so far, of all threads of all its processes."""
+        total = 0
+        for pid in self.pids():
+            for schedstat in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+                total += int(schedstat.read_text().split()[0])
+        return total
+
+    def rss_kib(self):
+        total = 0
+        for pid in self.pids():
+            for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+                if line.startswith("VmRSS:"):
+                    total += int(line.split()[1])
+        return total
+
+    def stop(self):
+        if self.process.poll() is not None:
+            return
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()

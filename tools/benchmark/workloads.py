@@ -1,0 +1,42 @@
+"""What tools/bench measures: one row per workload, with the target that Lintel is to meet.
+
+`target` is the greatest allowed ratio of Lintel's CPU time per request to that of the better of haproxy and nginx. For
+idle connections it is KiB of resident memory each.
+"""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Workload:
+    name: str
+    help: str
+    target: float
+    requests: int  # per round and proxy
+    load: tuple  # arguments of the load generator
+    variant: str = "plain"  # of the proxies' configuration
+
+    @property
+    def idle(self):
+        return self.name.startswith("idle")
+
+
+SMALL = ("--path", "/128", "--length", "128")
+
+WORKLOADS = [
+    Workload("small-64", "128 B answers, 64 keep-alive connections", 0.88, 60000, (*SMALL, "--connections", "64")),
+    Workload("small-1000", "128 B answers, 1,000 keep-alive connections", 0.70, 60000, (*SMALL, "--connections", "1000")),
+    Workload("16k", "16 KiB answers, 64 connections", 0.95, 30000,
+             ("--path", "/16k", "--length", "16384", "--connections", "64")),
+    Workload("1m", "1 MiB answers, 64 connections", 0.95, 1500,
+             ("--path", "/1m", "--length", "1048576", "--connections", "64")),
+    Workload("post-16k", "16 KiB POST, 64 connections", 0.95, 30000,
+             ("--path", "/post", "--body", "16384", "--connections", "64")),
+    Workload("new-connection", "a connection per request, 64 at a time", 0.95, 20000,
+             (*SMALL, "--connections", "64", "--fresh")),
+    Workload("routes-1000", "128 B answers, 64 connections, 1,000 host and path routes", 0.95, 60000,
+             (*SMALL, "--connections", "64", "--routes", "1000"), "routes"),
+    Workload("access-log", "128 B answers, 64 connections, access log on", 0.95, 60000,
+             (*SMALL, "--connections", "64"), "access-log"),
+    Workload("idle-5000", "5,000 idle keep-alive connections, one request each", 1.0, 0, (*SMALL, "--connections", "5000")),
+]
