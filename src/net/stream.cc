@@ -120,6 +120,7 @@ void WriteAwaiter::write_some() noexcept {
       error_ = static_cast<int>(-n);
       return;
     }
+    taken_ = true;
     spans_.drop(static_cast<std::size_t>(n));
   }
   error_ = 0;
@@ -164,7 +165,11 @@ void WriteAwaiter::on_ready(Ready why) {
 }
 
 Result<void> WriteAwaiter::await_resume() const noexcept {
-  if (error_ != 0) return unexpected(make_system_error(error_, "write"));
+  if (error_ != 0) {
+    Error error = make_system_error(error_, "write");
+    error.retryable = !taken_;
+    return unexpected(error);
+  }
   return {};
 }
 

@@ -106,6 +106,7 @@ class [[nodiscard]] WriteAwaiter final : private Waiter {
   WriteSpans spans_;
   Buffer rest_;
   int error_ = 0;
+  bool taken_ = false;
   std::coroutine_handle<> frame_;
 };
 
