@@ -55,7 +55,6 @@ class ChunkDecoder {
   [[nodiscard]] const char* step(char c);
   [[nodiscard]] const char* step_size(char c);
   [[nodiscard]] const char* step_extension(char c);
-  [[nodiscard]] const char* end_size_line();
   [[nodiscard]] Progress read_trailers(std::span<char> in, Progress progress);
   [[nodiscard]] const char* end_trailer_line();
 

@@ -142,8 +142,7 @@ HeadProgress HeadReader::read_first_line(std::span<const char> in) {
 void HeadReader::begin_fields() noexcept {
   static_assert(sizeof(llhttp_t) <= kLlhttpSize && alignof(llhttp_t) <= 8);
   const Primed& models = primed();
-  auto* parser = new (llhttp_) llhttp_t(kind_ == Kind::request ? models.request : models.response);
-  parser->data = this;
+  new (llhttp_) llhttp_t(kind_ == Kind::request ? models.request : models.response);
   name_end_ = 0;
   in_fields_ = true;
 }
@@ -169,6 +168,7 @@ HeadProgress HeadReader::read_fields(std::span<const char> in) {
   chunk_ = in.data();
   chunk_offset_ = static_cast<std::uint32_t>(offset);
   auto* parser = reinterpret_cast<llhttp_t*>(llhttp_);
+  parser->data = this;
   const llhttp_errno_t err = llhttp_execute(parser, in.data(), size);
   if (err == HPE_PAUSED) {
     const auto consumed = static_cast<std::size_t>(llhttp_get_error_pos(parser) - in.data());

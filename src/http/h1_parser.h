@@ -13,29 +13,24 @@
 #include <cstdint>
 #include <span>
 
+#include "http/h1_connection_options.h"
 #include "http/h1_framing.h"
 #include "http/h1_head_reader.h"
 #include "http/message.h"
 
 namespace lintel::http {
 
-/// What the Connection fields of a head ask for.
-struct ConnectionOptions {
-  bool close = false;
-  bool keep_alive = false;
-  bool upgrade = false;
-  std::uint16_t count = 0;      ///< Names in all.
-  bool nominates = false;       ///< Names other than close, keep-alive and upgrade.
-  const char* error = nullptr;  ///< Why the head must be refused; static storage.
-};
-
 /// Reads request heads. One object per connection; nothing is allocated per request once buffers have grown.
 class RequestHeadParser {
  public:
   /// Clears `head`, which must outlive the reading.
   void start(RequestHead& head, const HeadLimits& limits) noexcept;
-  /// Any split of the input gives the same result.
+  /// Any split of the input gives the same result. After `done` or an error nothing may be fed before
+  /// start().
   [[nodiscard]] HeadProgress feed(std::span<const char> in);
+
+  /// Whether anything but empty lines has come since start().
+  [[nodiscard]] bool started() const noexcept { return head_ != nullptr && !head_->fields.bytes().empty(); }
 
   // After `done`:
   [[nodiscard]] Framing framing() const noexcept { return framing_; }
@@ -45,21 +40,23 @@ class RequestHeadParser {
   [[nodiscard]] std::uint32_t dropped_underscore() const noexcept { return dropped_underscore_; }
 
  private:
+  struct FieldScan;
+
   [[nodiscard]] HeadProgress interpret(std::size_t consumed);
   [[nodiscard]] HeadProgress parse_first_line();
-  [[nodiscard]] HeadProgress take_fields();
+  void scan_fields(FieldScan& scan);
+  [[nodiscard]] HeadProgress apply_fields(const FieldScan& scan);
+  void drop_underscores() noexcept;
+  [[nodiscard]] const char* set_host(const FieldScan& scan) noexcept;
   [[nodiscard]] const char* set_target();
-  [[nodiscard]] const char* set_absolute(std::string_view target, Slice at);
-  [[nodiscard]] const char* set_path(Slice target);
-  [[nodiscard]] const char* set_authority(Slice from);
-  void set_upgrade(const ConnectionOptions& options);
+  [[nodiscard]] const char* set_origin_form(Slice origin);
+  [[nodiscard]] const char* set_absolute_form();
+  [[nodiscard]] const char* agree_authority(std::string_view authority);
 
   HeadReader reader_;
   RequestHead* head_ = nullptr;
-  HeadLimits limits_;
   Framing framing_;
-  Slice host_;
-  std::uint32_t hosts_ = 0;
+  std::uint32_t most_target_ = 0;
   std::uint32_t dropped_underscore_ = 0;
   bool keep_alive_ = false;
 };
@@ -70,7 +67,8 @@ class ResponseHeadParser {
  public:
   /// Clears `head`, which must outlive the reading. `request_method`: of the request that is answered.
   void start(ResponseHead& head, const HeadLimits& limits, Method request_method) noexcept;
-  /// Any split of the input gives the same result.
+  /// Any split of the input gives the same result. After `done` or an error nothing may be fed before
+  /// start().
   [[nodiscard]] HeadProgress feed(std::span<const char> in);
 
   // After `done`:
@@ -82,7 +80,7 @@ class ResponseHeadParser {
   [[nodiscard]] HeadProgress interpret(std::size_t consumed);
   [[nodiscard]] HeadProgress parse_first_line();
   [[nodiscard]] const char* take_fields();
-  [[nodiscard]] const char* set_framing(const FramingFields& fields, bool close);
+  void set_framing(const FramingFields& fields, bool persists) noexcept;
 
   HeadReader reader_;
   ResponseHead* head_ = nullptr;

@@ -1,6 +1,7 @@
 #include "http/message.h"
 
 #include <array>
+#include <bit>
 #include <cassert>
 #include <cstring>
 
@@ -12,33 +13,50 @@ namespace {
 constexpr std::size_t kKeptBytes = 8192;
 constexpr std::size_t kKeptLines = 128;
 
-/// Case-insensitive equality with a lower-case literal of the same length. Exact: only letters are folded.
-/// The loop over eight bytes at a time has a constant count.
+/// A lower-case literal as a template argument.
 template <std::size_t N>
-bool folds_to(const char* text, const char (&literal)[N]) noexcept {
-  constexpr std::size_t kSize = N - 1;
-  const auto differs = [&](std::size_t at, auto word) {
-    using Word = decltype(word);
-    Word mask = 0, expected = 0;
-    for (std::size_t i = 0; i < sizeof(Word); ++i) {
-      const char c = literal[at + i];
-      expected |= static_cast<Word>(static_cast<Word>(static_cast<unsigned char>(c)) << (8 * i));
-      mask |= static_cast<Word>(static_cast<Word>(c >= 'a' && c <= 'z' ? 0x20 : 0) << (8 * i));
-    }
-    for (std::size_t i = 0; i < sizeof(Word); ++i)
-      word |= static_cast<Word>(static_cast<Word>(static_cast<unsigned char>(text[at + i])) << (8 * i));
-    return static_cast<Word>(word | mask) != expected;
-  };
-  std::size_t at = 0;
-  for (; at + 8 <= kSize; at += 8)
-    if (differs(at, std::uint64_t{0})) return false;
-  if (kSize - at >= 4) {
-    if (differs(at, std::uint32_t{0})) return false;
-    at += 4;
+struct Literal {
+  consteval Literal(const char (&text)[N]) noexcept {  // NOLINT(google-explicit-constructor)
+    for (std::size_t i = 0; i < N; ++i) octets[i] = text[i];
   }
-  for (; at < kSize; ++at)
-    if (to_lower(text[at]) != literal[at]) return false;
-  return true;
+  /// The word at `at`, as memory holds it.
+  template <typename Word>
+  [[nodiscard]] consteval Word word(std::size_t at) const noexcept {
+    std::array<char, sizeof(Word)> part{};
+    for (std::size_t i = 0; i < sizeof(Word); ++i) part[i] = octets[at + i];
+    return std::bit_cast<Word>(part);
+  }
+  /// 0x20 where that word holds a letter: or-ing it in folds letters to lower case and nothing else onto
+  /// them.
+  template <typename Word>
+  [[nodiscard]] consteval Word fold(std::size_t at) const noexcept {
+    std::array<char, sizeof(Word)> part{};
+    for (std::size_t i = 0; i < sizeof(Word); ++i)
+      part[i] = octets[at + i] >= 'a' && octets[at + i] <= 'z' ? 0x20 : 0;
+    return std::bit_cast<Word>(part);
+  }
+  char octets[N]{};
+};
+
+/// Whether `text` from `kAt` on, as long as the literal, equals it without regard to case; a word at a time.
+template <Literal kLiteral, std::size_t kAt = 0>
+bool folds_to(const char* text) noexcept {
+  constexpr std::size_t kLeft = sizeof kLiteral.octets - 1 - kAt;
+  const auto same = [text]<typename Word>(Word word) {
+    std::memcpy(&word, text + kAt, sizeof word);
+    return static_cast<Word>(word | kLiteral.template fold<Word>(kAt)) == kLiteral.template word<Word>(kAt);
+  };
+  if constexpr (kLeft >= 8) {
+    return same(std::uint64_t{0}) && folds_to<kLiteral, kAt + 8>(text);
+  } else if constexpr (kLeft >= 4) {
+    return same(std::uint32_t{0}) && folds_to<kLiteral, kAt + 4>(text);
+  } else if constexpr (kLeft >= 2) {
+    return same(std::uint16_t{0}) && folds_to<kLiteral, kAt + 2>(text);
+  } else if constexpr (kLeft == 1) {
+    return same(std::uint8_t{0});
+  } else {
+    return true;
+  }
 }
 
 }  // namespace
@@ -114,41 +132,41 @@ FieldId field_id(std::string_view name) noexcept {
   const char* p = name.data();
   switch (name.size()) {
     case 2:
-      return folds_to(p, "te") ? FieldId::te : FieldId::other;
+      return folds_to<"te">(p) ? FieldId::te : FieldId::other;
     case 3:
-      return folds_to(p, "via") ? FieldId::via : FieldId::other;
+      return folds_to<"via">(p) ? FieldId::via : FieldId::other;
     case 4:
-      if (folds_to(p, "host")) return FieldId::host;
-      return folds_to(p, "date") ? FieldId::date : FieldId::other;
+      if (folds_to<"host">(p)) return FieldId::host;
+      return folds_to<"date">(p) ? FieldId::date : FieldId::other;
     case 6:
-      if (folds_to(p, "server")) return FieldId::server;
-      return folds_to(p, "expect") ? FieldId::expect : FieldId::other;
+      if (folds_to<"server">(p)) return FieldId::server;
+      return folds_to<"expect">(p) ? FieldId::expect : FieldId::other;
     case 7:
-      if (folds_to(p, "referer")) return FieldId::referer;
-      if (folds_to(p, "upgrade")) return FieldId::upgrade;
-      return folds_to(p, "trailer") ? FieldId::trailer : FieldId::other;
+      if (folds_to<"referer">(p)) return FieldId::referer;
+      if (folds_to<"upgrade">(p)) return FieldId::upgrade;
+      return folds_to<"trailer">(p) ? FieldId::trailer : FieldId::other;
     case 9:
-      if (folds_to(p, "x-real-ip")) return FieldId::x_real_ip;
-      return folds_to(p, "forwarded") ? FieldId::forwarded : FieldId::other;
+      if (folds_to<"x-real-ip">(p)) return FieldId::x_real_ip;
+      return folds_to<"forwarded">(p) ? FieldId::forwarded : FieldId::other;
     case 10:
-      if (folds_to(p, "user-agent")) return FieldId::user_agent;
-      if (folds_to(p, "connection")) return FieldId::connection;
-      return folds_to(p, "keep-alive") ? FieldId::keep_alive : FieldId::other;
+      if (folds_to<"user-agent">(p)) return FieldId::user_agent;
+      if (folds_to<"connection">(p)) return FieldId::connection;
+      return folds_to<"keep-alive">(p) ? FieldId::keep_alive : FieldId::other;
     case 12:
-      if (folds_to(p, "content-type")) return FieldId::content_type;
-      return folds_to(p, "x-request-id") ? FieldId::x_request_id : FieldId::other;
+      if (folds_to<"content-type">(p)) return FieldId::content_type;
+      return folds_to<"x-request-id">(p) ? FieldId::x_request_id : FieldId::other;
     case 14:
-      if (folds_to(p, "content-length")) return FieldId::content_length;
-      return folds_to(p, "http2-settings") ? FieldId::http2_settings : FieldId::other;
+      if (folds_to<"content-length">(p)) return FieldId::content_length;
+      return folds_to<"http2-settings">(p) ? FieldId::http2_settings : FieldId::other;
     case 15:
-      return folds_to(p, "x-forwarded-for") ? FieldId::x_forwarded_for : FieldId::other;
+      return folds_to<"x-forwarded-for">(p) ? FieldId::x_forwarded_for : FieldId::other;
     case 16:
-      if (folds_to(p, "x-forwarded-host")) return FieldId::x_forwarded_host;
-      if (folds_to(p, "x-forwarded-port")) return FieldId::x_forwarded_port;
-      return folds_to(p, "proxy-connection") ? FieldId::proxy_connection : FieldId::other;
+      if (folds_to<"x-forwarded-host">(p)) return FieldId::x_forwarded_host;
+      if (folds_to<"x-forwarded-port">(p)) return FieldId::x_forwarded_port;
+      return folds_to<"proxy-connection">(p) ? FieldId::proxy_connection : FieldId::other;
     case 17:
-      if (folds_to(p, "transfer-encoding")) return FieldId::transfer_encoding;
-      return folds_to(p, "x-forwarded-proto") ? FieldId::x_forwarded_proto : FieldId::other;
+      if (folds_to<"transfer-encoding">(p)) return FieldId::transfer_encoding;
+      return folds_to<"x-forwarded-proto">(p) ? FieldId::x_forwarded_proto : FieldId::other;
     default:
       return FieldId::other;
   }

@@ -1,0 +1,158 @@
+#include "http/h1_body.h"
+
+#include <algorithm>
+
+#include "http/h1_serializer.h"
+
+namespace lintel::http {
+namespace {
+
+/// The error of a read, as one of the side that was read from.
+tl::unexpected<Error> fail(Error error, ErrorSource source) {
+  error.source = source;
+  return tl::unexpected<Error>(error);
+}
+
+}  // namespace
+
+void ReadAhead::keep(std::span<const char> more) {
+  if (empty()) {
+    bytes_.clear();
+    begin_ = 0;
+    if (more.empty()) return;
+    if (bytes_.capacity() == 0) bytes_ = pool_.take();
+  }
+  bytes_.append({more.data(), more.size()});
+}
+
+void ReadAhead::release() noexcept {
+  if (!empty() || bytes_.capacity() == 0) return;
+  pool_.give(std::move(bytes_));
+  begin_ = 0;
+}
+
+void BodyDecoder::start(const Framing& framing, const HeadLimits& limits, bool drop_underscore) noexcept {
+  framing_ = framing;
+  left_ = framing.length;
+  bytes_ = 0;
+  limit_ = 0;
+  raw_ = false;
+  done_ = framing.kind == Framing::Kind::none || (framing.kind == Framing::Kind::length && left_ == 0);
+  if (framing.kind == Framing::Kind::chunked) chunks_.start(trailers_, limits, drop_underscore);
+}
+
+void BodyDecoder::start_raw() noexcept {
+  framing_ = Framing::until_close();
+  raw_ = true;
+  done_ = false;
+}
+
+BodyDecoder::Piece BodyDecoder::decode(std::span<char> in) {
+  const Piece piece = decode_framed(in);
+  bytes_ += piece.data.size();
+  return piece;
+}
+
+BodyDecoder::Piece BodyDecoder::decode_framed(std::span<char> in) {
+  if (done_) return {Status::done, 0, {}, ""};
+  if (framing_.kind == Framing::Kind::length) {
+    const std::size_t n = static_cast<std::size_t>(std::min<std::uint64_t>(left_, in.size()));
+    left_ -= n;
+    done_ = left_ == 0;
+    return {done_ ? Status::done : Status::need_more, n, in.first(n), ""};
+  }
+  if (framing_.kind == Framing::Kind::chunked) {
+    const ChunkDecoder::Progress got = chunks_.feed(in);
+    if (got.status == ChunkDecoder::Status::error) return {Status::error, got.consumed, got.data, got.reason};
+    done_ = got.status == ChunkDecoder::Status::done;
+    return {done_ ? Status::done : Status::need_more, got.consumed, got.data, ""};
+  }
+  return {Status::need_more, in.size(), in, ""};
+}
+
+BodyDecoder::Status BodyDecoder::at_end_of_stream() const noexcept {
+  if (done_ || framing_.kind == Framing::Kind::until_close) return Status::done;
+  return Status::error;
+}
+
+const Fields* BodyDecoder::trailers() const noexcept {
+  if (framing_.kind != Framing::Kind::chunked || !done_ || trailers_.lines().empty()) return nullptr;
+  return &trailers_;
+}
+
+void BodyEncoder::start(const Framing& framing) noexcept {
+  framing_ = framing;
+  left_ = framing.length;
+  raw_ = false;
+  done_ = framing.kind == Framing::Kind::none;
+}
+
+void BodyEncoder::start_raw() noexcept {
+  framing_ = Framing::until_close();
+  raw_ = true;
+  done_ = false;
+}
+
+net::WriteSpans BodyEncoder::frame(Buffer& out, BodyChunk chunk, const Fields* trailers) {
+  const bool chunked = framing_.kind == Framing::Kind::chunked;
+  if (framing_.kind == Framing::Kind::none) return net::WriteSpans(out.view());
+  if (framing_.kind == Framing::Kind::length) {
+    chunk.bytes =
+        chunk.bytes.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(left_, chunk.bytes.size())));
+    left_ -= chunk.bytes.size();
+  }
+  done_ = chunk.last && (framing_.kind != Framing::Kind::length || left_ == 0);
+  const bool copied = chunk.bytes.size() <= kCopy && (chunked || !out.empty());
+  if (chunked && !chunk.bytes.empty()) write_chunk_begin(out, chunk.bytes.size());
+  if (copied) out.append(chunk.bytes);
+  const std::size_t before = out.size();
+  if (chunked && !chunk.bytes.empty()) write_chunk_end(out);
+  if (chunked && chunk.last) write_last_chunk(out, trailers);
+  if (copied) return net::WriteSpans(out.view());
+  return net::WriteSpans(out.view(0, before), chunk.bytes, out.view(before, out.size() - before));
+}
+
+Task<Result<BodyChunk>> pull_body(net::Stream& stream, ReadAhead& ahead, BodyDecoder& decoder, Nanos timeout,
+                                  ErrorSource source) {
+  for (;;) {
+    const bool buffered = !ahead.empty();
+    std::span<char> in = ahead.bytes();
+    if (!buffered && !decoder.done()) {
+      ahead.release();
+      const Nanos deadline = timeout == kNever ? kNever : stream.loop().now() + timeout;
+      stream.set_read_deadline(deadline);
+      const std::span<char> scratch = stream.loop().scratch();
+      const Result<std::size_t> got = co_await stream.read(scratch);
+      if (!got) co_return fail(got.error(), source);
+      if (*got == 0) {
+        if (decoder.at_end_of_stream() == BodyDecoder::Status::done) co_return BodyChunk({}, true);
+        co_return fail({ErrorCode::closed, source, false, 0, "the body was cut off"}, source);
+      }
+      in = scratch.first(*got);
+    }
+    const BodyDecoder::Piece piece = decoder.decode(in);
+    if (buffered) {
+      ahead.consume(piece.consumed);
+    } else {
+      ahead.keep(in.subspan(piece.consumed));
+    }
+    if (piece.status == BodyDecoder::Status::error) {
+      co_return fail({ErrorCode::protocol, source, false, 0, piece.reason}, source);
+    }
+    if (decoder.over_limit())
+      co_return fail({ErrorCode::too_large, source, false, 0, "the body is too large"}, source);
+    const bool last = piece.status == BodyDecoder::Status::done;
+    if (last || !piece.data.empty()) co_return BodyChunk({piece.data.data(), piece.data.size()}, last);
+  }
+}
+
+BodyChunk take_buffered_body(ReadAhead& ahead, BodyDecoder& decoder) {
+  if (decoder.done()) return BodyChunk({}, true);
+  if (ahead.empty()) return {};
+  const BodyDecoder::Piece piece = decoder.decode(ahead.bytes());
+  ahead.consume(piece.consumed);
+  if (piece.status == BodyDecoder::Status::error || decoder.over_limit()) return {};
+  return BodyChunk({piece.data.data(), piece.data.size()}, piece.status == BodyDecoder::Status::done);
+}
+
+}  // namespace lintel::http

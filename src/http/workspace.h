@@ -1,0 +1,46 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "base/buffer_pool.h"
+#include "base/random.h"
+#include "http/date.h"
+#include "http/h1_head_reader.h"
+#include "net/loop.h"
+
+namespace lintel::http {
+
+class H1ServerTransaction;
+
+/// Limits and times of a server connection.
+struct ServerSettings {
+  HeadLimits head;
+  Nanos header_timeout = 10'000'000'000;
+  Nanos body_timeout = 30'000'000'000;
+  Nanos write_timeout = 60'000'000'000;
+  Nanos idle_timeout = 75'000'000'000;
+  std::uint64_t max_requests = 10000;  ///< Per connection; 0: no limit.
+  Nanos max_age = kNever;              ///< Of a connection; ±10%.
+};
+
+/// What the connections of one loop share, so that a request needs no memory of its own. Outlives them.
+class Workspace {
+ public:
+  Workspace(net::Loop& loop, std::uint64_t seed);
+  ~Workspace();
+  Workspace(const Workspace&) = delete;
+  Workspace& operator=(const Workspace&) = delete;
+
+  net::Loop& loop;
+  BufferPool buffers;
+  DateCache date;
+  Random random;
+
+ private:
+  friend class H1ServerConnection;
+  static constexpr std::size_t kMostTransactions = 1024;
+  std::vector<std::unique_ptr<H1ServerTransaction>> free_transactions_;
+};
+
+}  // namespace lintel::http
