@@ -1,8 +1,8 @@
 #pragma once
 
-// What a configuration file says, as plain values. Every member's default is the product's default; the schema
-// (config/schema.cc) names each member once with its type, unit, range and help. The model knows nothing of
-// sockets, coroutines or HTTP parsing.
+// What a configuration file says, as plain values. Every member's default is the product's default; the
+// schema (config/schema.cc) names each member once with its type, unit, range and help. The model knows
+// nothing of sockets, coroutines or HTTP parsing.
 
 #include <chrono>
 #include <cstdint>
@@ -23,14 +23,20 @@ struct Bytes {
   std::uint64_t value = 0;
   friend auto operator<=>(Bytes, Bytes) = default;
 };
-constexpr Bytes operator""_KiB(unsigned long long n) { return Bytes{n * 1024}; }
-constexpr Bytes operator""_MiB(unsigned long long n) { return Bytes{n * 1024 * 1024}; }
+constexpr Bytes operator""_KiB(unsigned long long n) {
+  return Bytes{n * 1024};
+}
+constexpr Bytes operator""_MiB(unsigned long long n) {
+  return Bytes{n * 1024 * 1024};
+}
 
 /// Where a value stood in the files, for messages that are found after loading. Line and column count from 1.
+/// Two places always compare equal: moving a setting within its file does not change a configuration.
 struct Place {
   std::string file;
   int line = 0;
   int column = 0;
+  friend bool operator==(const Place&, const Place&) { return true; }
 };
 
 enum class LogLevel : std::uint8_t { trace, debug, info, warn, error, critical };
@@ -40,6 +46,7 @@ struct Log {
   LogLevel level = LogLevel::info;
   LogFormat format = LogFormat::text;
   std::string target = "stderr";  ///< "stderr", "stdout" or a file's path.
+  friend bool operator==(const Log&, const Log&) = default;
 };
 
 enum class AccessLogFormat : std::uint8_t { json, combined };
@@ -48,16 +55,19 @@ struct AccessLog {
   bool enabled = true;
   std::string path = "stdout";  ///< "stdout", "stderr" or a file's path.
   AccessLogFormat format = AccessLogFormat::json;
+  friend bool operator==(const AccessLog&, const AccessLog&) = default;
 };
 
 struct Admin {
   std::vector<Endpoint> bind;  ///< Empty: no admin listener.
   Place place;
+  friend bool operator==(const Admin&, const Admin&) = default;
 };
 
 struct Shutdown {
-  milliseconds delay = 0ms;      ///< Not-ready time before listeners close, so that others stop sending.
-  milliseconds timeout = 30s;    ///< For requests in flight; what is left then is cut.
+  milliseconds delay = 0ms;    ///< Not-ready time before listeners close, so that others stop sending.
+  milliseconds timeout = 30s;  ///< For requests in flight; what is left then is cut.
+  friend bool operator==(const Shutdown&, const Shutdown&) = default;
 };
 
 struct Match {
@@ -65,6 +75,7 @@ struct Match {
   std::string path;                 ///< Exact path; empty: not asked.
   std::string path_prefix;          ///< Whole segments: "/v1" matches "/v1" and "/v1/x", not "/v1x".
   std::vector<std::string> method;  ///< Empty matches every method.
+  friend bool operator==(const Match&, const Match&) = default;
 };
 
 struct Redirect {
@@ -73,19 +84,22 @@ struct Redirect {
   std::optional<std::uint16_t> port;
   std::string path;  ///< Empty: as the request's, with its query.
   int status = 308;
+  friend bool operator==(const Redirect&, const Redirect&) = default;
 };
 
 struct Respond {
   int status = 200;
   std::string body;
   std::string content_type = "text/plain; charset=utf-8";
+  friend bool operator==(const Respond&, const Respond&) = default;
 };
 
 /// Timeouts of the server side of a request, set on a pool.
 struct PoolTimeouts {
-  milliseconds first_byte = 60s;   ///< From the request sent to the response's first byte.
-  milliseconds idle = 60s;         ///< Between two reads or writes of a body.
-  milliseconds tunnel_idle = 1h;   ///< Both directions silent after an upgrade.
+  milliseconds first_byte = 60s;  ///< From the request sent to the response's first byte.
+  milliseconds idle = 60s;        ///< Between two reads or writes of a body.
+  milliseconds tunnel_idle = 1h;  ///< Both directions silent after an upgrade.
+  friend bool operator==(const PoolTimeouts&, const PoolTimeouts&) = default;
 };
 
 struct Route {
@@ -97,6 +111,7 @@ struct Route {
   std::optional<Respond> respond;
   std::optional<Bytes> body_size;  ///< Largest request body; absent: the listener's.
   Place place;
+  friend bool operator==(const Route&, const Route&) = default;
 };
 
 struct ListenerTimeouts {
@@ -104,17 +119,19 @@ struct ListenerTimeouts {
   milliseconds request_body = 30s;  ///< Between two reads of a request body.
   milliseconds write = 60s;         ///< Without the client taking any of the response.
   milliseconds idle = 75s;          ///< Keep-alive, between requests.
+  friend bool operator==(const ListenerTimeouts&, const ListenerTimeouts&) = default;
 };
 
 struct Limits {
-  std::uint64_t connections = 0;          ///< Per listener, over all workers; 0: bounded by descriptors only.
-  Bytes header_size = 32_KiB;             ///< Whole head.
-  Bytes header_field_size = 16_KiB;       ///< One field line.
+  std::uint64_t connections = 0;     ///< Per listener, over all workers; 0: bounded by descriptors only.
+  Bytes header_size = 32_KiB;        ///< Whole head.
+  Bytes header_field_size = 16_KiB;  ///< One field line.
   std::uint32_t header_count = 100;
-  Bytes target_size = 8_KiB;              ///< Request target.
-  Bytes body_size{0};                     ///< 0: no limit (bodies stream).
+  Bytes target_size = 8_KiB;  ///< Request target.
+  Bytes body_size{0};         ///< 0: no limit (bodies stream).
   std::uint64_t requests_per_connection = 10000;
-  milliseconds connection_age = 1h;       ///< ±10%; then the next response closes the connection.
+  milliseconds connection_age = 1h;  ///< ±10%; then the next response closes the connection.
+  friend bool operator==(const Limits&, const Limits&) = default;
 };
 
 enum class Protocol : std::uint8_t { http };
@@ -123,13 +140,14 @@ struct Listener {
   std::string name;
   std::vector<Endpoint> bind;
   Protocol protocol = Protocol::http;
-  std::vector<Cidr> trusted_proxies;  ///< From whom X-Forwarded-* and Forwarded are believed.
+  std::vector<Cidr> trusted_proxies;   ///< From whom X-Forwarded-* and Forwarded are believed.
   std::string server_name = "lintel";  ///< Pseudonym in Via.
   ListenerTimeouts timeouts;
   Limits limits;
   std::vector<Route> routes;
   std::string pool;  ///< Short for a last route that sends everything here; empty: none.
   Place place;
+  friend bool operator==(const Listener&, const Listener&) = default;
 };
 
 enum class Balance : std::uint8_t { round_robin };
@@ -138,15 +156,18 @@ struct Server {
   Endpoint address;
   std::uint32_t weight = 1;  ///< 0: gets nothing.
   Place place;
+  friend bool operator==(const Server&, const Server&) = default;
 };
 
 struct PoolKeepalive {
   milliseconds idle = 30s;       ///< Lowered by what a server announces or does.
   std::uint32_t max_idle = 256;  ///< Idle connections per server and worker; 0: none are kept.
+  friend bool operator==(const PoolKeepalive&, const PoolKeepalive&) = default;
 };
 
 struct Retry {
   std::uint32_t attempts = 2;  ///< Servers tried for one request, the first included.
+  friend bool operator==(const Retry&, const Retry&) = default;
 };
 
 struct Pool {
@@ -158,6 +179,7 @@ struct Pool {
   PoolKeepalive keepalive;
   Retry retry;
   Place place;
+  friend bool operator==(const Pool&, const Pool&) = default;
 };
 
 struct Config {
@@ -169,6 +191,7 @@ struct Config {
   Shutdown shutdown;
   std::vector<Listener> listeners;
   std::vector<Pool> pools;
+  friend bool operator==(const Config&, const Config&) = default;
 };
 
 }  // namespace lintel::config
