@@ -128,14 +128,13 @@ def measure(workload, names, arguments, origin_port, folder, load):
 
 def summarize(workload, rounds):
     """Medians and spreads per proxy, and how Lintel stands against the better peer."""
-    connections = int(workload.load[workload.load.index("--connections") + 1])
     row = {"workload": workload.name, "help": workload.help, "target": workload.target, "proxies": {}}
     for name, figures in rounds.items():
         entry = {key: statistics.median(f[key] for f in figures) for key in figures[0]}
         key = "rss_grown_kib" if workload.idle else "cpu_us"
         values = [f[key] for f in figures]
         if workload.idle:
-            entry["rss_each_kib"] = entry["rss_grown_kib"] / connections
+            entry["rss_each_kib"] = entry["rss_grown_kib"] / workload.connections
         entry["spread"] = (max(values) - min(values)) / statistics.median(values) if statistics.median(values) else 0
         row["proxies"][name] = entry
     if "lintel" in row["proxies"]:
@@ -230,6 +229,10 @@ def main():
     os.sched_setaffinity(0, {LOAD_CORE})
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    needed = max(workload.connections for workload in WORKLOADS if workload.name in arguments.workload) + 200
+    if proxies.MAX_CONNECTIONS < needed:
+        sys.exit(f"tools/bench: {needed} connections need a limit of {needed * 5 // 2 + 200} open files, and it is {hard}: "
+                 "raise it (ulimit -Hn), or leave workloads out with --workload")
     names = list(PEERS) if arguments.peers_only else ["lintel", *PEERS]
     helpers = build_helpers()
     rows, everything = [], {}

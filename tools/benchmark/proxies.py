@@ -17,7 +17,8 @@ PROXY_CORE = 0
 ROUTES = 1000
 START_SECONDS = 15
 FD_LIMIT = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-MAX_CONNECTIONS = min(16000, max(512, (FD_LIMIT - 200) // 2))
+# Each needs two descriptors, and half a one for haproxy's pipes.
+MAX_CONNECTIONS = min(16000, (FD_LIMIT - 200) * 2 // 5)
 
 
 def free_port():
@@ -69,6 +70,7 @@ defaults
     {"log global" if log else "no log"}
     {"option httplog" if log else ""}
     option http-keep-alive
+    option splice-auto
     option forwardfor
     http-reuse always
     timeout connect 3s

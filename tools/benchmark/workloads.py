@@ -20,6 +20,10 @@ class Workload:
     def idle(self):
         return self.name.startswith("idle")
 
+    @property
+    def connections(self):
+        return int(self.load[self.load.index("--connections") + 1])
+
 
 SMALL = ("--path", "/128", "--length", "128")
 
