@@ -36,6 +36,7 @@ void BodyDecoder::start(const Framing& framing, const HeadLimits& limits, bool d
   left_ = framing.length;
   bytes_ = 0;
   limit_ = 0;
+  broken_ = nullptr;
   raw_ = false;
   done_ = framing.kind == Framing::Kind::none || (framing.kind == Framing::Kind::length && left_ == 0);
   if (framing.kind == Framing::Kind::chunked) chunks_.start(trailers_, limits, drop_underscore);
@@ -48,8 +49,10 @@ void BodyDecoder::start_raw() noexcept {
 }
 
 BodyDecoder::Piece BodyDecoder::decode(std::span<char> in) {
+  if (broken_) return {Status::error, 0, {}, broken_};
   const Piece piece = decode_framed(in);
   bytes_ += piece.data.size();
+  if (piece.status == Status::error) broken_ = piece.reason;
   return piece;
 }
 

@@ -74,6 +74,7 @@ class BodyDecoder {
   std::uint64_t left_ = 0;
   std::uint64_t bytes_ = 0;
   std::uint64_t limit_ = 0;
+  const char* broken_ = nullptr;  ///< Why nothing more can be decoded.
   bool done_ = true;
   bool raw_ = false;
   ChunkDecoder chunks_;
@@ -91,6 +92,8 @@ class BodyEncoder {
   /// The last piece was framed and all bytes that were promised have gone out.
   [[nodiscard]] bool done() const noexcept { return done_; }
   [[nodiscard]] bool is_raw() const noexcept { return raw_; }
+  /// The end of the connection is the end of the body.
+  [[nodiscard]] bool until_close() const noexcept { return framing_.kind == Framing::Kind::until_close; }
 
  private:
   /// Up to here a copy into one buffer costs less than another iovec.

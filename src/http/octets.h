@@ -82,17 +82,21 @@ inline constexpr std::array<std::uint8_t, 256> kOctetClasses = make_octet_classe
 [[nodiscard]] inline bool has_control(std::string_view text) noexcept {
   constexpr std::uint64_t kOnes = 0x0101010101010101, kHighs = 0x8080808080808080;
   const char* p = text.data();
-  std::size_t left = text.size();
-  for (; left >= 8; p += 8, left -= 8) {
-    std::uint64_t word;
-    std::memcpy(&word, p, 8);
-    const std::uint64_t del = word ^ (kOnes * 0x7f);
-    const std::uint64_t low = (word - kOnes * 0x20) & ~word;
-    if (((low | ((del - kOnes) & ~del)) & kHighs) == 0) continue;
-    for (int i = 0; i < 8; ++i)
-      if (!is_text_char(p[i])) return true;
+  const char* const end = p + text.size();
+  if (text.size() >= 8) {
+    std::uint64_t suspects = 0;  // The high bit of every byte that is below 0x20 or 0x7f.
+    const auto check = [&suspects](const char* at) {
+      std::uint64_t word;
+      std::memcpy(&word, at, 8);
+      const std::uint64_t del = word ^ (kOnes * 0x7f);
+      suspects |= ((word - kOnes * 0x20) & ~word) | ((del - kOnes) & ~del);
+    };
+    for (; end - p > 8; p += 8) check(p);
+    check(end - 8);
+    if ((suspects & kHighs) == 0) return false;
+    p = text.data();
   }
-  for (; left != 0; ++p, --left)
+  for (; p != end; ++p)
     if (!is_text_char(*p)) return true;
   return false;
 }

@@ -1,0 +1,280 @@
+#include "http/h1_server.h"
+
+#include <utility>
+
+#include "http/h1_serializer.h"
+
+namespace lintel::http {
+namespace {
+
+Rejection rejection_for(const HeadProgress& progress) noexcept {
+  switch (progress.status) {
+    case HeadStatus::target_too_long:
+      return {414, ErrorCode::too_large, progress.reason};
+    case HeadStatus::expectation_failed:
+      return {417, ErrorCode::protocol, progress.reason};
+    case HeadStatus::fields_too_large:
+      return {431, ErrorCode::too_large, progress.reason};
+    case HeadStatus::version_unsupported:
+      return {505, ErrorCode::protocol, progress.reason};
+    case HeadStatus::bad_request:
+    case HeadStatus::need_more:
+    case HeadStatus::done:
+      break;
+  }
+  return {400, ErrorCode::protocol, progress.reason};
+}
+
+/// 0 and no reason: the request may be served.
+constexpr Rejection kAccepted{0, ErrorCode::canceled, ""};
+
+}  // namespace
+
+// --- Workspace
+
+Workspace::Workspace(net::Loop& l, std::uint64_t seed) : loop(l), random(seed) {}
+Workspace::~Workspace() = default;
+
+// --- H1ServerConnection
+
+H1ServerConnection::H1ServerConnection(net::Stream& stream, Workspace& workspace, Handler& handler) noexcept
+    : stream_(stream), workspace_(workspace), handler_(handler), ahead_(workspace.buffers) {}
+
+Task<void> H1ServerConnection::run() {
+  {
+    const ServerSettings& settings = handler_.settings();
+    const Nanos age = settings.max_age;
+    if (age != kNever) {
+      const auto spread = static_cast<std::uint64_t>(age / 5 + 1);
+      expires_ = stream_.loop().now() + age - age / 10 + static_cast<Nanos>(workspace_.random.below(spread));
+    }
+    stream_.set_read_deadline(stream_.loop().now() + settings.header_timeout);
+  }
+  bool alive = true;
+  while (alive) {
+    std::span<char> first;
+    if (ahead_.empty()) {
+      ahead_.release();
+      idle_ = true;
+      const Result<std::size_t> got = co_await stream_.read(workspace_.loop.scratch());
+      idle_ = false;
+      if (!got || *got == 0) co_return;
+      first = workspace_.loop.scratch().first(*got);
+    }
+    alive = co_await serve_one(first);
+    if (alive) stream_.set_read_deadline(stream_.loop().now() + handler_.settings().idle_timeout);
+  }
+}
+
+std::unique_ptr<H1ServerTransaction> H1ServerConnection::take_transaction() {
+  auto& free = workspace_.free_transactions_;
+  if (free.empty()) return std::make_unique<H1ServerTransaction>();
+  auto transaction = std::move(free.back());
+  free.pop_back();
+  return transaction;
+}
+
+Task<bool> H1ServerConnection::serve_one(std::span<char> first) {
+  std::unique_ptr<H1ServerTransaction> transaction = take_transaction();
+  transaction->start(*this, handler_.settings());
+  ++requests_;
+  const Rejection rejection = co_await read_request(*transaction, first);
+  transaction->head_received = stream_.loop().now();
+  if (rejection.reason[0] == '\0') {
+    co_await handler_.serve(*transaction);
+  } else {
+    transaction->close_ = transaction->rejected_ = true;
+    co_await handler_.reject(*transaction, rejection);
+  }
+  const bool alive = co_await finish(*transaction);
+  if (workspace_.free_transactions_.size() < Workspace::kMostTransactions) {
+    workspace_.free_transactions_.push_back(std::move(transaction));
+  }
+  co_return alive;
+}
+
+Task<Rejection> H1ServerConnection::read_request(H1ServerTransaction& transaction, std::span<char> first) {
+  const ServerSettings& settings = handler_.settings();
+  const Nanos deadline = stream_.loop().now() + settings.header_timeout;
+  std::span<char> in = first;
+  for (;;) {
+    const bool buffered = in.empty();
+    if (buffered) in = ahead_.bytes();
+    const HeadProgress progress = transaction.parser_.feed(in);
+    if (buffered) {
+      ahead_.consume(progress.consumed);
+    } else {
+      ahead_.keep(in.subspan(progress.consumed));
+    }
+    if (progress.status == HeadStatus::done) break;
+    if (progress.status != HeadStatus::need_more) co_return rejection_for(progress);
+    ahead_.release();
+    stream_.set_read_deadline(deadline);
+    const std::span<char> scratch = workspace_.loop.scratch();
+    const Result<std::size_t> got = co_await stream_.read(scratch);
+    if (!got && got.error().code == ErrorCode::timeout) {
+      co_return Rejection{408, ErrorCode::timeout, "the request head did not come in time"};
+    }
+    if (!got || *got == 0) {
+      transaction.broken_ = true;
+      const ErrorCode code = got ? ErrorCode::closed : got.error().code;
+      co_return Rejection{0, code, "the connection ended within a request head"};
+    }
+    in = scratch.first(*got);
+  }
+  transaction.decoder_.start(transaction.parser_.framing(), settings.head, true);
+  co_return kAccepted;
+}
+
+bool H1ServerConnection::may_continue(const ServerSettings& settings) const noexcept {
+  return !draining_ && (settings.max_requests == 0 || requests_ < settings.max_requests) &&
+         stream_.loop().now() < expires_;
+}
+
+Task<bool> H1ServerConnection::finish(H1ServerTransaction& transaction) {
+  const bool truncated =
+      transaction.head_sent_ && !transaction.encoder_.done() && !transaction.encoder_.is_raw();
+  if (transaction.aborted_ || truncated) {
+    // A length or a missing last chunk shows the cut; a body that ends with the connection needs a reset for
+    // that.
+    if (transaction.encoder_.until_close()) stream_.set_abortive();
+    co_return false;
+  }
+  if (transaction.broken_ || transaction.encoder_.is_raw()) co_return false;
+  if (!transaction.close_ && transaction.head_sent_) {
+    // The answer came before the end of the request; what is left of it is read away.
+    Result<BodyChunk> chunk = BodyChunk({}, transaction.decoder_.done());
+    while (chunk && !chunk->last && transaction.decoder_.bytes() <= H1ServerTransaction::kDiscard) {
+      chunk = co_await transaction.read_body();
+    }
+    if (chunk && chunk->last) co_return true;
+    if (!chunk) co_return false;
+  }
+  if (transaction.rejected_ || !transaction.decoder_.done() || !ahead_.empty()) co_await linger();
+  co_return false;
+}
+
+Task<void> H1ServerConnection::linger() {
+  // Closing with unread bytes would reset the connection, and the client might never see the answer (RFC
+  // 9112, 9.6).
+  constexpr Nanos kLinger = 2'000'000'000;
+  stream_.shutdown_write();
+  stream_.set_read_deadline(stream_.loop().now() + kLinger);
+  for (;;) {
+    const Result<std::size_t> got = co_await stream_.read(workspace_.loop.scratch());
+    if (!got || *got == 0) co_return;
+  }
+}
+
+void H1ServerConnection::drain() noexcept {
+  draining_ = true;
+  if (idle_) stream_.cancel_read();
+}
+
+void H1ServerConnection::cut() noexcept {
+  draining_ = true;
+  stream_.cancel_read();
+  stream_.cancel_write();
+}
+
+// --- H1ServerTransaction
+
+void H1ServerTransaction::start(H1ServerConnection& connection, const ServerSettings& settings) noexcept {
+  connection_ = &connection;
+  started = connection.stream_.loop().now();
+  head_received = started;
+  parser_.start(request, settings.head);
+  decoder_.start(Framing::none(), settings.head, true);
+  encoder_.start(Framing::none());
+  body_timeout_ = settings.body_timeout;
+  connection.stream_.set_write_timeout(settings.write_timeout);
+  body_begun_ = head_sent_ = close_ = rejected_ = broken_ = aborted_ = false;
+}
+
+BodyChunk H1ServerTransaction::buffered_body() {
+  return take_buffered_body(connection_->ahead_, decoder_);
+}
+
+Task<Result<BodyChunk>> H1ServerTransaction::read_body() {
+  body_begun_ = true;
+  return pull_body(connection_->stream_, connection_->ahead_, decoder_, body_timeout_,
+                   ErrorSource::downstream);
+}
+
+void H1ServerTransaction::cancel_read() noexcept {
+  connection_->stream_.cancel_read();
+}
+void H1ServerTransaction::cancel_write() noexcept {
+  connection_->stream_.cancel_write();
+}
+
+void H1ServerTransaction::abort() noexcept {
+  aborted_ = true;
+}
+
+Task<Result<void>> H1ServerTransaction::write_interim(const ResponseHead& head) {
+  if (request.version == Version::http10) co_return Result<void>{};
+  if (head.status == 100) body_begun_ = true;
+  Buffer& out = connection_->workspace_.loop.staging();
+  write_response_head(out, head, Framing::none(), ResponseWriteOptions{});
+  Result<void> written = co_await connection_->stream_.write(net::WriteSpans(out.view()));
+  if (!written) broken_ = true;
+  co_return written;
+}
+
+Framing H1ServerTransaction::response_framing(const ResponseHead& head, const BodyChunk& first,
+                                              const Fields* trailers) const noexcept {
+  if (!head.has_body || request.method == Method::head) return Framing::none();
+  if (head.content_length) return Framing::of_length(*head.content_length);
+  if (first.last && !trailers) return Framing::of_length(first.bytes.size());
+  return request.version == Version::http10 ? Framing::until_close() : Framing::chunked();
+}
+
+bool H1ServerTransaction::must_close(const ResponseHead& head) const noexcept {
+  if (close_ || !parser_.keep_alive() || !connection_->may_continue(connection_->handler_.settings()))
+    return true;
+  if (decoder_.done()) return false;
+  // The client may still send its body, or not (Expect); past a small one the connection is not worth the
+  // wait.
+  if (request.expects_continue && !body_begun_) return true;
+  if (body_begun_ && head.status < 400) return false;
+  return !request.content_length || *request.content_length > kDiscard;
+}
+
+Task<Result<void>> H1ServerTransaction::write_head(const ResponseHead& head, BodyChunk first,
+                                                   const Fields* trailers) {
+  const Framing framing = response_framing(head, first, trailers);
+  ResponseWriteOptions options;
+  options.client_version = request.version;
+  options.upgrade = head.status == 101;
+  options.keep_content_length_for_head = true;
+  close_ = framing.kind == Framing::Kind::until_close || must_close(head);
+  options.close = close_ && !options.upgrade;
+  head_sent_ = true;
+  Buffer& out = connection_->workspace_.loop.staging();
+  write_response_head(out, head, framing, options);
+  encoder_.start(framing);
+  const net::WriteSpans spans = encoder_.frame(out, first, trailers);
+  if (options.upgrade) {
+    encoder_.start_raw();
+    decoder_.start_raw();
+  }
+  Result<void> written = co_await connection_->stream_.write(spans);
+  if (!written) broken_ = true;
+  co_return written;
+}
+
+Task<Result<void>> H1ServerTransaction::write_body(BodyChunk chunk, const Fields* trailers) {
+  Buffer& out = connection_->workspace_.loop.staging();
+  const net::WriteSpans spans = encoder_.frame(out, chunk, trailers);
+  Result<void> written;
+  if (!spans.empty()) written = co_await connection_->stream_.write(spans);
+  if (!written) {
+    broken_ = true;
+  } else if (chunk.last && encoder_.is_raw()) {
+    connection_->stream_.shutdown_write();
+  }
+  co_return written;
+}
+
+}  // namespace lintel::http

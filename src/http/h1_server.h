@@ -1,0 +1,98 @@
+#pragma once
+
+// The server side of an HTTP/1.1 connection: reads requests one after the other, hands each to a Handler as a
+// version-neutral transaction, and decides whether the connection lives on.
+
+#include <memory>
+#include <span>
+
+#include "http/h1_body.h"
+#include "http/h1_parser.h"
+#include "http/transaction.h"
+#include "http/workspace.h"
+#include "net/stream.h"
+
+namespace lintel::http {
+
+/// One client connection. While it waits for a request it holds no buffer, no parser and no header table.
+class H1ServerConnection {
+ public:
+  /// All arguments must outlive the connection.
+  H1ServerConnection(net::Stream& stream, Workspace& workspace, Handler& handler) noexcept;
+  H1ServerConnection(const H1ServerConnection&) = delete;
+  H1ServerConnection& operator=(const H1ServerConnection&) = delete;
+
+  /// Serves until the connection ends, whoever ends it. Suspends. The stream may be destroyed afterwards.
+  Task<void> run();
+  /// No further request: an idle connection ends at once, a busy one with the response that is being served.
+  void drain() noexcept;
+  /// Ends everything now: whatever waits on the stream gets `canceled`.
+  void cut() noexcept;
+  /// True while it waits for the first byte of a request.
+  [[nodiscard]] bool idle() const noexcept { return idle_; }
+  /// Requests begun so far.
+  [[nodiscard]] std::uint64_t requests() const noexcept { return requests_; }
+
+ private:
+  friend class H1ServerTransaction;
+
+  Task<bool> serve_one(std::span<char> first);
+  Task<Rejection> read_request(H1ServerTransaction& transaction, std::span<char> first);
+  Task<bool> finish(H1ServerTransaction& transaction);
+  Task<void> linger();
+  [[nodiscard]] bool may_continue(const ServerSettings& settings) const noexcept;
+  [[nodiscard]] std::unique_ptr<H1ServerTransaction> take_transaction();
+
+  net::Stream& stream_;
+  Workspace& workspace_;
+  Handler& handler_;
+  ReadAhead ahead_;
+  Nanos expires_ = kNever;
+  std::uint64_t requests_ = 0;
+  bool draining_ = false;
+  bool idle_ = false;
+};
+
+/// A request on an HTTP/1.1 connection. Recycled by the workspace.
+class H1ServerTransaction final : public ServerTransaction {
+ public:
+  [[nodiscard]] BodyChunk buffered_body() override;
+  Task<Result<BodyChunk>> read_body() override;
+  [[nodiscard]] const Fields* trailers() const noexcept override { return decoder_.trailers(); }
+  void set_body_timeout(Nanos timeout) noexcept override { body_timeout_ = timeout; }
+  void set_body_limit(std::uint64_t bytes) noexcept override { decoder_.set_limit(bytes); }
+  [[nodiscard]] std::uint64_t body_bytes() const noexcept override { return decoder_.bytes(); }
+  void cancel_read() noexcept override;
+
+  Task<Result<void>> write_interim(const ResponseHead& head) override;
+  Task<Result<void>> write_head(const ResponseHead& head, BodyChunk first, const Fields* trailers) override;
+  Task<Result<void>> write_body(BodyChunk chunk, const Fields* trailers) override;
+  void cancel_write() noexcept override;
+  void abort() noexcept override;
+
+ private:
+  friend class H1ServerConnection;
+
+  /// Request bodies up to this length are read to the end after an early answer, so that the connection lives
+  /// on.
+  static constexpr std::uint64_t kDiscard = 64 * 1024;
+
+  void start(H1ServerConnection& connection, const ServerSettings& settings) noexcept;
+  [[nodiscard]] Framing response_framing(const ResponseHead& head, const BodyChunk& first,
+                                         const Fields* trailers) const noexcept;
+  [[nodiscard]] bool must_close(const ResponseHead& head) const noexcept;
+
+  H1ServerConnection* connection_ = nullptr;
+  RequestHeadParser parser_;
+  BodyDecoder decoder_;
+  BodyEncoder encoder_;
+  Nanos body_timeout_ = kNever;
+  bool body_begun_ = false;  ///< read_body was called, or an interim response asked for the body.
+  bool head_sent_ = false;
+  bool close_ = false;     ///< The response announced the end of the connection.
+  bool rejected_ = false;  ///< The head was refused; what follows it is not known.
+  bool broken_ = false;    ///< Reading or writing failed: nothing more can be said on this connection.
+  bool aborted_ = false;   ///< The response was given up midway.
+};
+
+}  // namespace lintel::http
