@@ -1,5 +1,6 @@
 # For the scripts in tools/: runs named steps, one line each, and keeps what they print in build/logs/.
 # Source it; it moves to the project's root.
+# shellcheck shell=bash
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 logs=build/logs
@@ -12,7 +13,7 @@ mkdir -p "$logs"
 # step NAME COMMAND...: runs the command with its output in build/logs/NAME.log. Prints NAME, how long it took and,
 # when it failed, the end of that output. Returns the command's status.
 step() {
-  local name=$1 log="$logs/${1//[ \/]/-}.log" begin=$EPOCHREALTIME status=0
+  local name=$1 log="$logs/${1//[^a-z0-9]/-}.log" begin=$EPOCHREALTIME status=0
   shift
   printf '%-28s' "$name"
   "$@" >"$log" 2>&1 </dev/null || status=$?
@@ -23,10 +24,19 @@ step() {
     return 0
   fi
   printf 'FAILED  %8s  %s\n' "$took" "$(summary "$log")"
-  tail -n "${STEP_TAIL:-60}" "$log" | sed 's/^/    | /'
+  excerpt "$log" | sed 's/^/    | /'
   echo "    the whole output: $log"
   failed+=("$name")
   return "$status"
+}
+
+# What of a failed step's log to show: ninja's first failed command and what follows, or else the end.
+excerpt() {
+  if grep -q '^FAILED: ' "$1"; then
+    sed -n '/^FAILED: /,$p' "$1" | head -n 40
+  else
+    tail -n 60 "$1"
+  fi
 }
 
 # The closing line of ctest (with doctest's cases) or pytest in a log, if there is one.
