@@ -82,8 +82,7 @@ void SocketStream::on_io(std::uint32_t events) {
   notify(in, out);
 }
 
-bool SocketStream::peek() const noexcept {
-  if (!readable_) return false;
+bool SocketStream::probe_readable() const noexcept {
   char byte = 0;
   return recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
 }

@@ -21,7 +21,8 @@ class SocketStream final : public Stream, private IoHandler {
   SocketStream(Loop& loop, int fd, const SocketAddress& peer) noexcept;
   ~SocketStream() override;
 
-  [[nodiscard]] bool is_readable() const noexcept override { return armed_ ? readable_ : peek(); }
+  [[nodiscard]] bool is_readable() const noexcept override { return readable_ && probe_readable(); }
+  [[nodiscard]] bool probe_readable() const noexcept override;
   [[nodiscard]] bool is_writable() const noexcept override { return writable_; }
   void shutdown_write() noexcept override;
   void set_abortive() noexcept override;
@@ -35,7 +36,6 @@ class SocketStream final : public Stream, private IoHandler {
   [[nodiscard]] ssize_t try_write(std::span<const iovec> parts) noexcept override;
   [[nodiscard]] int arm() noexcept override;
   void on_io(std::uint32_t events) override;
-  [[nodiscard]] bool peek() const noexcept;
 
   int fd_;
   bool armed_ = false;    ///< In the epoll set.

@@ -144,6 +144,8 @@ class Stream : public Pooled {
   /// True when bytes, the end of the stream or an error are known to be there: no such connection may be
   /// reused.
   [[nodiscard]] virtual bool is_readable() const noexcept = 0;
+  /// The same, asking the kernel in any case (one system call) instead of trusting that events have come.
+  [[nodiscard]] virtual bool probe_readable() const noexcept { return is_readable(); }
   /// False when the last write was refused and no event has come since.
   [[nodiscard]] virtual bool is_writable() const noexcept = 0;
   /// Sends the end of the stream; reading goes on.

@@ -1,0 +1,123 @@
+#include "pool/server.h"
+
+#include <algorithm>
+
+namespace lintel::pool {
+namespace {
+
+constexpr Nanos kSecond = 1'000'000'000;
+/// Server restarts close young connections too; an idle timeout this short is not believed.
+constexpr Nanos kShortestLearned = kSecond;
+constexpr Nanos kLearnedFor = 600 * kSecond;
+
+/// How long to keep a connection that its server announced to close after `seconds`.
+Nanos announced_limit(std::uint32_t seconds) noexcept {
+  return seconds <= 1 ? kSecond / 2 : static_cast<Nanos>(seconds - 1) * kSecond;
+}
+
+}  // namespace
+
+/// One idle connection; waits for the server to close it or for its time to be up.
+class ServerState::Idle final : private net::Waiter, public net::Pooled {
+ public:
+  Idle(ServerState& owner, http::H1ClientPtr connection, Nanos now, Nanos limit) noexcept
+      : owner_(owner), connection_(std::move(connection)), since_(now) {
+    connection_->stream().set_read_deadline(now + limit);
+    connection_->stream().set_idle_waiter(this);
+  }
+  ~Idle() {
+    if (connection_) connection_->stream().set_idle_waiter(nullptr);
+  }
+  Idle(const Idle&) = delete;
+  Idle& operator=(const Idle&) = delete;
+
+  [[nodiscard]] http::H1ClientPtr release() noexcept {
+    connection_->stream().set_idle_waiter(nullptr);
+    return std::move(connection_);
+  }
+  [[nodiscard]] bool is_dead() const noexcept { return connection_->stream().is_readable(); }
+
+  Idle* newer = nullptr;
+  Idle* older = nullptr;
+
+ private:
+  void on_ready(net::Ready why) override {
+    ServerState& owner = owner_;
+    if (why == net::Ready::io) owner.learn_from_close(owner.loop_.now() - since_);
+    owner.unlink(*this);
+    delete this;
+  }
+
+  ServerState& owner_;
+  http::H1ClientPtr connection_;
+  Nanos since_;
+};
+
+ServerState::~ServerState() {
+  while (newest_) {
+    Idle* idle = newest_;
+    unlink(*idle);
+    delete idle;
+  }
+}
+
+void ServerState::link(Idle& idle) noexcept {
+  idle.older = newest_;
+  if (newest_) newest_->newer = &idle;
+  newest_ = &idle;
+  if (!oldest_) oldest_ = &idle;
+  idle_.add();
+}
+
+void ServerState::unlink(Idle& idle) noexcept {
+  (idle.newer ? idle.newer->older : newest_) = idle.older;
+  (idle.older ? idle.older->newer : oldest_) = idle.newer;
+  idle_.sub();
+}
+
+void ServerState::learn_from_close(Nanos age) noexcept {
+  if (age < kShortestLearned) return;
+  // A tenth less than what was seen, so that the next connection goes before the server ends it.
+  learned_limit_ = std::min(learned_limit_, age - age / 10);
+  learned_until_ = loop_.now() + kLearnedFor;
+}
+
+http::H1ClientPtr ServerState::take_idle(bool probe) {
+  while (newest_) {
+    Idle* idle = newest_;
+    unlink(*idle);
+    const bool dead = idle->is_dead();
+    http::H1ClientPtr connection = idle->release();
+    delete idle;
+    if (!dead && !(probe && connection->stream().probe_readable())) return connection;
+  }
+  return nullptr;
+}
+
+void ServerState::put_idle(http::H1ClientPtr connection, Nanos limit, std::size_t most) {
+  if (most == 0 || connection->stream().is_readable()) return;
+  if (loop_.now() >= learned_until_) learned_limit_ = kNever;
+  limit = std::min(limit, learned_limit_);
+  if (const std::uint32_t seconds = connection->announced_idle_seconds(); seconds != 0) {
+    limit = std::min(limit, announced_limit(seconds));
+  }
+  if (static_cast<std::size_t>(idle_.value()) >= most) {
+    Idle* idle = oldest_;
+    unlink(*idle);
+    delete idle;
+  }
+  link(*new Idle(*this, std::move(connection), loop_.now(), limit));
+}
+
+std::shared_ptr<ServerState> ServerStates::find(std::string_view pool, const SocketAddress& address) {
+  std::erase_if(states_, [](const auto& entry) { return entry.second.expired(); });
+  std::weak_ptr<ServerState>& slot = states_[{std::string(pool), address.to_string()}];
+  std::shared_ptr<ServerState> state = slot.lock();
+  if (!state) {
+    state = std::make_shared<ServerState>(loop_, address);
+    slot = state;
+  }
+  return state;
+}
+
+}  // namespace lintel::pool

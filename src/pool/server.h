@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/address.h"
+#include "base/clock.h"
+#include "base/metrics.h"
+#include "http/h1_client.h"
+#include "net/loop.h"
+
+namespace lintel::pool {
+
+/// What one worker knows of one server: its idle connections and how long they live. Found by identity (pool
+/// name, address), so that it outlives reloads. Belongs to the worker's thread.
+class ServerState {
+ public:
+  ServerState(net::Loop& loop, const SocketAddress& address) noexcept : loop_(loop), address_(address) {}
+  ServerState(const ServerState&) = delete;
+  ServerState& operator=(const ServerState&) = delete;
+  ~ServerState();
+
+  /// Empty when the server's name has not been resolved.
+  [[nodiscard]] const SocketAddress& address() const noexcept { return address_; }
+
+  /// The connection used last, or null. Dead ones are dropped on the way; with `probe` the socket itself is
+  /// asked as well (one system call), for requests that must not be sent twice.
+  [[nodiscard]] http::H1ClientPtr take_idle(bool probe);
+  /// Keeps `connection` for at most `limit`, or as long as this server is known to keep it. With `most` kept
+  /// already the one unused for longest goes.
+  void put_idle(http::H1ClientPtr connection, Nanos limit, std::size_t most);
+  /// Idle connections now. Any thread may read.
+  [[nodiscard]] const Gauge& idle() const noexcept { return idle_; }
+
+ private:
+  class Idle;
+
+  void link(Idle& idle) noexcept;
+  void unlink(Idle& idle) noexcept;
+  void learn_from_close(Nanos age) noexcept;
+
+  net::Loop& loop_;
+  SocketAddress address_;
+  Idle* newest_ = nullptr;
+  Idle* oldest_ = nullptr;
+  Gauge idle_;
+  Nanos learned_limit_ = kNever;
+  Nanos learned_until_ = 0;  ///< When what was learned is forgotten.
+};
+
+/// All server states of a worker that some generation uses.
+class ServerStates {
+ public:
+  explicit ServerStates(net::Loop& loop) noexcept : loop_(loop) {}
+  /// The state of that identity, made if need be; it lives for as long as somebody holds it.
+  [[nodiscard]] std::shared_ptr<ServerState> find(std::string_view pool, const SocketAddress& address);
+
+ private:
+  net::Loop& loop_;
+  std::map<std::pair<std::string, std::string>, std::weak_ptr<ServerState>> states_;
+};
+
+}  // namespace lintel::pool
