@@ -1,0 +1,83 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "http/workspace.h"
+#include "net/loop.h"
+#include "net/socket.h"
+#include "pool/pool.h"
+#include "proxy/access_log.h"
+#include "proxy/snapshot.h"
+#include "proxy/stats.h"
+#include "route/router.h"
+
+namespace lintel::proxy {
+
+struct Generation;
+
+/// What one worker owns for as long as it runs. Everything in it is used on the worker's thread only, but for the
+/// statistics, which any thread may sum.
+struct WorkerContext {
+  WorkerContext(net::Loop& l, net::Connector& c, WorkerStats& s, std::uint64_t seed)
+      : loop(l), connector(c), stats(s), workspace(l, seed), server_states(l) {}
+
+  net::Loop& loop;
+  net::Connector& connector;
+  WorkerStats& stats;
+  http::Workspace workspace;
+  pool::ServerStates server_states;
+  std::unique_ptr<AccessLog> access_log;         ///< Null: none is written.
+  std::shared_ptr<const Generation> generation;  ///< The one that new transactions begin with.
+};
+
+/// A pool and where its figures are counted.
+struct PoolContext {
+  pool::Pool pool;
+  std::shared_ptr<PoolStats> stats;
+  std::vector<std::shared_ptr<ServerStats>> server_stats;  ///< In the order of pool.servers().
+};
+
+/// A route with everything resolved that it names.
+struct RouteContext {
+  const config::Route* config = nullptr;  ///< Null: the listener's `pool`, or what no route matches.
+  std::string name;
+  PoolContext* pool = nullptr;  ///< Null: answered here.
+  std::shared_ptr<RouteStats> stats;
+  std::uint64_t body_limit = 0;  ///< Bytes; 0: none.
+};
+
+/// A listener's part of a generation.
+struct ListenerContext {
+  ListenerContext(const config::Listener& c, http::ServerSettings s) : config(c), settings(s), router(c.routes) {}
+
+  const config::Listener& config;
+  http::ServerSettings settings;
+  route::Router router;
+  std::vector<RouteContext> routes;  ///< As config.routes, then the listener's own pool, or none.
+  std::shared_ptr<ListenerStats> stats;
+
+  /// The route for a request; the last one, which may have no pool, when no other matches.
+  [[nodiscard]] const RouteContext& route_for(const http::RequestHead& request) const noexcept;
+  [[nodiscard]] bool trusts(const SocketAddress& peer) const noexcept;
+};
+
+/// One configuration as one worker runs it. Built from a snapshot on the worker's thread, held by the worker while it
+/// is the newest and by each transaction that began with it; gone when the last of them is.
+struct Generation {
+  /// Builds everything that requests will need. Allocates; takes the statistics' lock.
+  static std::shared_ptr<const Generation> build(std::shared_ptr<const Snapshot> snapshot, WorkerContext& worker);
+
+  /// The listener of that name, or null.
+  [[nodiscard]] const ListenerContext* listener(std::string_view name) const noexcept;
+
+  std::shared_ptr<const Snapshot> snapshot;
+  std::vector<std::unique_ptr<PoolContext>> pools;
+  std::vector<std::unique_ptr<ListenerContext>> listeners;
+};
+
+}  // namespace lintel::proxy
