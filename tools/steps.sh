@@ -30,12 +30,13 @@ step() {
   return "$status"
 }
 
-# What of a failed step's log to show: ninja's first failed command and what follows, or else the end.
+# What of a failed step's log to show: ninja's first failed command and what follows, or else the end (of ctest's last
+# run).
 excerpt() {
   if grep -q '^FAILED: ' "$1"; then
     sed -n '/^FAILED: /,$p' "$1" | head -n 40
   else
-    tail -n 60 "$1"
+    awk '/^Internal ctest/ { text = "" } { text = text $0 "\n" } END { printf "%s", text }' "$1" | tail -n 60
   fi
 }
 
@@ -69,14 +70,19 @@ build() {
   cmake --preset "$1" && cmake --build "build/$1" -j "$jobs" ${2:+--target "$2"}
 }
 
-unit_tests() { timeout 600 ctest --test-dir "build/$1" --no-tests=error --verbose --timeout 300; }
+# unit_tests PRESET: every test program of build/PRESET; what failed runs once more, for a log that ends with it.
+unit_tests() {
+  timeout 600 ctest --test-dir "build/$1" --no-tests=error --verbose --timeout 300 && return
+  timeout 600 ctest --test-dir "build/$1" --rerun-failed --output-on-failure --timeout 300
+  return 1
+}
 
 # end_to_end PRESET [pytest arguments]: the tests of tests/e2e against build/PRESET/lintel.
 end_to_end() {
   local preset=$1
   shift
-  LINTEL="$PWD/build/$preset/lintel" timeout 900 "$python" -m pytest -p no:cacheprovider -q --color=no \
-    -o console_output_style=classic -rfE --durations=5 tests/e2e "$@" || return
+  LINTEL="$PWD/build/$preset/lintel" timeout 900 "$python" -m pytest -p no:cacheprovider --color=no -rfE --durations=5 \
+    tests/e2e "$@"
 }
 
 # sanitized COMMAND...: runs it with ASan, LSan and UBSan reporting into files, and fails when there are any, so that
