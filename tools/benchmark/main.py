@@ -87,6 +87,7 @@ def run_load(load, workload, proxy, requests):
     if requests:
         figures["cpu_us"] = cpu / 1000 / requests
         figures["rps"] = requests / result["seconds"]
+        figures["busy"] = cpu / 1e9 / result["seconds"]  # below about 0.95 the load's core was the limit
         figures["p50_us"], figures["p99_us"] = result["p50_us"], result["p99_us"]
     return figures
 
@@ -123,6 +124,11 @@ def measure(workload, names, arguments, origin_port, folder, load):
     finally:
         for proxy in running.values():
             proxy.stop()
+    if workload.variant == "access-log":
+        for proxy in running.values():
+            missing = requests * arguments.rounds - proxy.logged_lines()
+            if missing > 0:
+                raise RuntimeError(f"{proxy.name} left {missing} requests out of its access log")
     return rounds
 
 
@@ -180,7 +186,8 @@ def speed_table(rows, names):
         cells = []
         for name in names:
             p = row["proxies"][name]
-            cells.append(f"{p['rps']:,.0f}/s, {p['p50_us'] / 1000:.2f} / {p['p99_us'] / 1000:.2f} ms, {p['rss_kib'] / 1024:.0f} MiB")
+            cells.append(f"{p['rps']:,.0f}/s at {p['busy']:.0%}, {p['p50_us'] / 1000:.2f} / {p['p99_us'] / 1000:.2f} ms, "
+                         f"{p['rss_kib'] / 1024:.0f} MiB")
         yield f"| {row['help']} | " + " | ".join(cells) + " |"
 
 
@@ -202,7 +209,7 @@ def print_tables(rows, names, arguments):
     print(f"{surroundings(arguments)}.\n")
     print("CPU µs of the proxy per request, 1 worker on its own core; ratio to the better peer:\n")
     print("\n".join(cpu_table(rows, names)))
-    print(f"\nDifferences under {NOISE:.0%} are ties. Requests per second, p50 / p99 latency, RSS:\n")
+    print(f"\nDifferences under {NOISE:.0%} are ties. Requests per second at how much of the proxy's core, p50 / p99 latency, RSS:\n")
     print("\n".join(speed_table(rows, names)))
 
 

@@ -155,6 +155,7 @@ class Proxy:
             "nginx": [programs["nginx"], "-e", "stderr", "-p", folder, "-c", path],
         }[name]
         self.errors = folder / "stderr"
+        self.access_log = folder / ("stdout" if name == "haproxy" else f"{name}-access.log")
         with open(folder / "stdout", "ab") as out, open(self.errors, "ab") as err:
             self.process = subprocess.Popen(
                 [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=out, stderr=err,
@@ -206,6 +207,11 @@ class Proxy:
                 if line.startswith("VmRSS:"):
                     total += int(line.split()[1])
         return total
+
+    def logged_lines(self):
+        """Lines in the access log; complete once the proxy has stopped."""
+        with open(self.access_log, "rb") as log:
+            return sum(block.count(b"\n") for block in iter(lambda: log.read(1 << 20), b""))
 
     def stop(self):
         if self.process.poll() is not None:
