@@ -1,0 +1,20 @@
+#pragma once
+
+// The visitor that reads a document into the model.
+
+#include "config/diagnostic.h"
+#include "config/environment.h"
+#include "config/schema.h"
+#include "config/yaml_tree.h"
+
+namespace lintel::config {
+
+/// Reads the settings of one file into `config`, on top of what is there. Every mistake goes to `report`, and
+/// the setting keeps its value; every setting that was given is located there. Directives are skipped.
+void parse_document(const YamlNode& document, const Environment& environment, Report& report, Config& config);
+
+/// The texts of a directive such as "include" at the top of `document`, with their places.
+[[nodiscard]] std::vector<YamlNode> parse_directive(const YamlNode& document, const Field& field,
+                                                    const Environment& environment, Report& report);
+
+}  // namespace lintel::config

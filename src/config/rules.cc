@@ -1,0 +1,323 @@
+#include "config/rules.h"
+
+#include <algorithm>
+#include <array>
+#include <initializer_list>
+#include <map>
+#include <set>
+#include <string>
+
+namespace lintel::config {
+namespace {
+
+std::string indexed(std::string_view list, std::size_t index) {
+  return std::string(list) + '[' + std::to_string(index) + ']';
+}
+
+std::string listener_key(std::size_t listener) {
+  return indexed("listeners", listener);
+}
+std::string pool_key(std::size_t pool) {
+  return indexed("pools", pool);
+}
+std::string route_key(std::size_t listener, std::size_t route) {
+  return indexed(listener_key(listener) + ".routes", route);
+}
+
+/// Adds an error at `key` unless that setting is broken already.
+void error(Report& report, const std::string& key, std::string message, std::string suggestion = {}) {
+  if (!report.failed(key))
+    report.add(Severity::error, report.nearest(key), std::move(message), std::move(suggestion));
+}
+
+void warning(Report& report, const std::string& key, std::string message, std::string suggestion = {}) {
+  if (report.failed(key)) return;
+  report.add(Severity::warning, report.nearest(key), std::move(message), std::move(suggestion));
+}
+
+/// As `error`, with a note that shows where the other of the two stands.
+void error_twice(Report& report, const std::string& key, const std::string& first_key, std::string message,
+                 std::string suggestion, std::string note) {
+  if (report.failed(key)) return;
+  Diagnostic& added =
+      report.add(Severity::error, report.nearest(key), std::move(message), std::move(suggestion));
+  report.note(added, report.nearest(first_key).place, std::move(note));
+}
+
+/// Adds an error at `key` that rests on some of its keys being absent: silent if one of `absent`, or a key
+/// that nobody knows, was given and refused.
+void error_if_absent(Report& report, const std::string& key, std::initializer_list<std::string_view> absent,
+                     std::string message, std::string suggestion) {
+  for (const std::string_view name : absent) {
+    if (report.failed(key + '.' + std::string(name))) return;
+  }
+  if (report.failed(key + ".?") || report.broken(key)) return;
+  report.add(Severity::error, report.nearest(key), std::move(message), std::move(suggestion));
+}
+
+/// Calls `visit(route, key, listener index, route index)` for every route.
+template <typename Visit>
+void for_each_route(const Config& config, const Visit& visit) {
+  for (std::size_t i = 0; i < config.listeners.size(); ++i) {
+    const std::vector<Route>& routes = config.listeners[i].routes;
+    for (std::size_t j = 0; j < routes.size(); ++j) visit(routes[j], route_key(i, j), i, j);
+  }
+}
+
+void has_listeners(const Config& config, Report& report) {
+  if (config.listeners.empty()) {
+    error(report, "listeners", "there are no listeners, so nothing would be served",
+          "add listeners: [{name: web, bind: [\":8080\"], pool: ...}]");
+  }
+}
+
+void pool_reference(const Config& config, Report& report, const std::string& name, const std::string& key) {
+  const auto same = [&](const Pool& pool) { return pool.name == name; };
+  // A pool with a mistake inside still exists; only where "pools" as a whole is broken are names unknown.
+  if (name.empty() || report.broken("pools")) return;
+  if (std::any_of(config.pools.begin(), config.pools.end(), same)) return;
+  std::vector<std::string_view> names;
+  for (const Pool& pool : config.pools) names.push_back(pool.name);
+  error(report, key, "there is no pool " + quote(name),
+        names.empty() ? "no pools are defined; add pools: {" + name + ": {servers: [...]}}"
+                      : suggest(name, names, "pools are"));
+}
+
+void pools_exist(const Config& config, Report& report) {
+  for (std::size_t i = 0; i < config.listeners.size(); ++i) {
+    pool_reference(config, report, config.listeners[i].pool, listener_key(i) + ".pool");
+  }
+  for_each_route(config, [&](const Route& route, const std::string& key, std::size_t, std::size_t) {
+    pool_reference(config, report, route.pool, key + ".pool");
+  });
+}
+
+void one_action(const Config& config, Report& report) {
+  for_each_route(config, [&](const Route& route, const std::string& key, std::size_t, std::size_t) {
+    const int actions =
+        int{!route.pool.empty()} + int{route.redirect.has_value()} + int{route.respond.has_value()};
+    if (actions == 0) {
+      error_if_absent(report, key, {"pool", "redirect", "respond"}, "the route does nothing",
+                      "give it one of: pool, redirect, respond");
+    }
+    if (actions > 1) {
+      std::vector<std::string_view> given;
+      if (!route.pool.empty()) given.emplace_back("pool");
+      if (route.redirect) given.emplace_back("redirect");
+      if (route.respond) given.emplace_back("respond");
+      report.add(Severity::error, report.nearest(key),
+                 "the route has more than one action: " + join_words(given), "keep one of them");
+    }
+  });
+}
+
+void one_path_condition(const Config& config, Report& report) {
+  for_each_route(config, [&](const Route& route, const std::string& key, std::size_t, std::size_t) {
+    if (route.match.path.empty() || route.match.path_prefix.empty()) return;
+    error(report, key + ".match", "path and path_prefix are both given", "keep one of them");
+  });
+}
+
+void redirect_changes_something(const Config& config, Report& report) {
+  for_each_route(config, [&](const Route& route, const std::string& key, std::size_t, std::size_t) {
+    if (!route.redirect) return;
+    const Redirect& to = *route.redirect;
+    if (!to.scheme.empty() || !to.host.empty() || to.port || !to.path.empty()) return;
+    error(report, key + ".redirect", "the redirect leads to the request's own URL, which would loop",
+          "set at least one of: scheme, host, port, path");
+  });
+}
+
+void listener_has_work(const Config& config, Report& report) {
+  for (std::size_t i = 0; i < config.listeners.size(); ++i) {
+    const Listener& listener = config.listeners[i];
+    if (!listener.routes.empty() || !listener.pool.empty()) continue;
+    error(report, listener_key(i), "the listener has neither routes nor a pool",
+          "add routes: [...] or pool: NAME");
+  }
+}
+
+void listener_binds(const Config& config, Report& report) {
+  for (std::size_t i = 0; i < config.listeners.size(); ++i) {
+    const std::string key = listener_key(i) + ".bind";
+    const std::vector<Endpoint>& bind = config.listeners[i].bind;
+    if (bind.empty())
+      error(report, key, "the listener has no address to bind", "add for example bind: [\":8080\"]");
+    for (std::size_t j = 0; j < bind.size(); ++j) {
+      if (bind[j].kind != Endpoint::Kind::name) continue;
+      error(report, indexed(key, j), "listeners bind IP addresses, " + quote(bind[j].host) + " is a name",
+            "write the IP address, or \":" + std::to_string(bind[j].port) + "\" for all interfaces");
+    }
+  }
+}
+
+void unique_listener_names(const Config& config, Report& report) {
+  std::map<std::string, std::size_t> first;
+  for (std::size_t i = 0; i < config.listeners.size(); ++i) {
+    const std::string& name = config.listeners[i].name;
+    const auto [seen, added] = first.emplace(name, i);
+    if (added || name.empty()) continue;
+    error_twice(report, listener_key(i) + ".name", listener_key(seen->second) + ".name",
+                "the listener name " + quote(name) + " is used twice", "rename one of them",
+                "it is used here first");
+  }
+}
+
+void unique_route_names(const Config& config, Report& report) {
+  std::map<std::pair<std::size_t, std::string>, std::string> first;
+  for_each_route(config, [&](const Route& route, const std::string& key, std::size_t listener, std::size_t) {
+    const auto [seen, added] = first.emplace(std::make_pair(listener, route.name), key);
+    if (added) return;
+    error_twice(report, key + ".name", seen->second + ".name",
+                "the route name " + quote(route.name) + " is used twice in this listener",
+                "rename one of them; a route without a name is called LISTENER-POSITION",
+                "it is used here first");
+  });
+}
+
+void unique_binds(const Config& config, Report& report) {
+  std::map<std::string, std::string> first;
+  const auto see = [&](const std::vector<Endpoint>& bind, const std::string& key) {
+    for (std::size_t i = 0; i < bind.size(); ++i) {
+      if (bind[i].kind != Endpoint::Kind::unix_socket && bind[i].port == 0) continue;  // the kernel chooses
+      const auto [seen, added] = first.emplace(bind[i].to_string(), indexed(key, i));
+      if (added) continue;
+      error_twice(report, indexed(key, i), seen->second, "the address " + seen->first + " is bound twice",
+                  "change one of them", "it is bound here first");
+    }
+  };
+  for (std::size_t i = 0; i < config.listeners.size(); ++i)
+    see(config.listeners[i].bind, listener_key(i) + ".bind");
+  see(config.admin.bind, "admin.bind");
+}
+
+void admin_is_local(const Config& config, Report& report) {
+  for (std::size_t i = 0; i < config.admin.bind.size(); ++i) {
+    const Endpoint& endpoint = config.admin.bind[i];
+    if (endpoint.kind == Endpoint::Kind::unix_socket) continue;
+    const auto address = endpoint.resolved();
+    if (address && address->is_loopback()) continue;
+    error(report, indexed("admin.bind", i),
+          "the admin endpoint would be open to the network on " + endpoint.to_string(),
+          "bind 127.0.0.1:" + std::to_string(endpoint.port) + ", [::1]:" + std::to_string(endpoint.port) +
+              " or a Unix socket");
+  }
+}
+
+void pool_has_servers(const Config& config, Report& report) {
+  for (std::size_t i = 0; i < config.pools.size(); ++i) {
+    const std::vector<Server>& servers = config.pools[i].servers;
+    const std::string key = pool_key(i) + ".servers";
+    if (servers.empty()) {
+      error(report, key, "the pool has no servers", "add for example servers: [10.0.0.1:8080]");
+    } else if (std::all_of(servers.begin(), servers.end(),
+                           [](const Server& each) { return each.weight == 0; })) {
+      error(report, key, "every server has weight 0, so none would get a request",
+            "give one a weight above 0");
+    }
+  }
+}
+
+void server_addresses(const Config& config, Report& report) {
+  for (std::size_t i = 0; i < config.pools.size(); ++i) {
+    std::set<std::string> seen;
+    const std::vector<Server>& servers = config.pools[i].servers;
+    for (std::size_t j = 0; j < servers.size(); ++j) {
+      const Endpoint& address = servers[j].address;
+      const std::string key = indexed(pool_key(i) + ".servers", j) + ".address";
+      if (address.kind == Endpoint::Kind::any) {
+        error(report, key, "a server needs a host", "write for example 127.0.0.1" + address.to_string());
+      } else if (address.kind != Endpoint::Kind::unix_socket && address.port == 0) {
+        error(report, key, "a server needs a port from 1 to 65535");
+      } else if (!seen.insert(address.to_string()).second) {
+        warning(report, key, "the server " + address.to_string() + " is listed twice in this pool",
+                "use weight to give a server a larger share");
+      }
+    }
+  }
+}
+
+void header_limits_fit(const Config& config, Report& report) {
+  for (std::size_t i = 0; i < config.listeners.size(); ++i) {
+    const Limits& limits = config.listeners[i].limits;
+    const std::array<std::pair<std::string_view, Bytes>, 2> parts = {
+        {{"header_field_size", limits.header_field_size}, {"target_size", limits.target_size}}};
+    for (const auto& [name, value] : parts) {
+      if (value <= limits.header_size) continue;
+      error(report, listener_key(i) + ".limits." + std::string(name),
+            std::string(name) + " is larger than header_size, which holds the whole head",
+            "raise header_size or lower " + std::string(name));
+    }
+  }
+}
+
+bool takes_everything(const Route& route) {
+  return route.match == Match{};
+}
+
+void routes_reachable(const Config& config, Report& report) {
+  for (std::size_t i = 0; i < config.listeners.size(); ++i) {
+    const Listener& listener = config.listeners[i];
+    const auto last = std::find_if(listener.routes.begin(), listener.routes.end(), takes_everything);
+    if (last == listener.routes.end()) continue;
+    const auto position = static_cast<std::size_t>(last - listener.routes.begin());
+    if (report.failed(route_key(i, position) + ".match")) continue;
+    const std::string why = "never matches: the route " + quote(last->name) +
+                            " before it has no conditions and takes every request";
+    for (std::size_t j = position + 1; j < listener.routes.size(); ++j) {
+      warning(report, route_key(i, j), why, "move it up, or add a match to " + last->name);
+    }
+    if (!listener.pool.empty()) {
+      warning(report, listener_key(i) + ".pool", why,
+              "remove the listener's pool, or add a match to " + last->name);
+    }
+  }
+}
+
+void pools_used(const Config& config, Report& report) {
+  std::set<std::string> used;
+  for (const Listener& listener : config.listeners) used.insert(listener.pool);
+  for_each_route(config, [&](const Route& route, const std::string&, std::size_t, std::size_t) {
+    used.insert(route.pool);
+  });
+  if (report.failed("listeners")) return;  // what could not be read may use it
+  for (std::size_t i = 0; i < config.pools.size(); ++i) {
+    if (!used.contains(config.pools[i].name)) warning(report, pool_key(i), "no route uses this pool");
+  }
+}
+
+constexpr Rule kRules[] = {
+    {"has_listeners", "There is at least one listener.", has_listeners},
+    {"unique_listener_names", "No two listeners have the same name.", unique_listener_names},
+    {"listener_binds", "A listener binds at least one address, and IP addresses or Unix sockets only.",
+     listener_binds},
+    {"unique_binds", "No address is bound twice, the admin endpoint included.", unique_binds},
+    {"listener_has_work", "A listener has routes, a pool or both.", listener_has_work},
+    {"unique_route_names", "No two routes of a listener have the same name.", unique_route_names},
+    {"one_action", "A route has exactly one of pool, redirect and respond.", one_action},
+    {"one_path_condition", "A match has path or path_prefix, not both.", one_path_condition},
+    {"redirect_changes_something", "A redirect sets at least one of scheme, host, port and path.",
+     redirect_changes_something},
+    {"pools_exist", "Every pool that a route or listener names is defined.", pools_exist},
+    {"header_limits_fit", "header_field_size and target_size are at most header_size.", header_limits_fit},
+    {"admin_is_local", "The admin endpoint binds Unix sockets and loopback addresses only.", admin_is_local},
+    {"pool_has_servers", "A pool has at least one server, and one with a weight above 0.", pool_has_servers},
+    {"server_addresses",
+     "A server has a host and a port; a server that is listed twice in a pool gives a warning.",
+     server_addresses},
+    {"routes_reachable", "A route behind one without conditions never matches, which gives a warning.",
+     routes_reachable},
+    {"pools_used", "A pool that no route uses gives a warning.", pools_used},
+};
+
+}  // namespace
+
+std::span<const Rule> rules() {
+  return kRules;
+}
+
+void check_rules(const Config& config, Report& report) {
+  for (const Rule& rule : kRules) rule.check(config, report);
+}
+
+}  // namespace lintel::config

@@ -1,0 +1,345 @@
+#include "config/schema.h"
+
+#include <algorithm>
+
+#include "config/schema_build.h"
+#include "config/units.h"
+
+namespace lintel::config {
+namespace {
+
+using namespace build;  // the rows read as a table
+
+constexpr std::int64_t kMaxCount = 1'000'000'000;
+constexpr Bytes kMaxBody{std::uint64_t{1} << 50U};
+constexpr milliseconds kLongest = 24h;
+
+const ObjectType& admin_type() {
+  static const ObjectType type = object<Admin>(
+      "admin", {
+                   field(&Admin::bind, "bind", one_or_many(of_kind(Kind::endpoint)),
+                         "Addresses of the admin endpoint: Unix sockets, or TCP on a loopback address.")
+                       .example("[127.0.0.1:9901, \"unix:/run/lintel/admin.sock\"]"),
+               });
+  return type;
+}
+
+const ObjectType& log_type() {
+  static const ObjectType type = object<Log>(
+      "log", {
+                 field(&Log::level, "level", choice({"trace", "debug", "info", "warn", "error", "critical"}),
+                       "The least important level that is written."),
+                 field(&Log::format, "format", choice({"text", "json"}),
+                       "One line of text or one JSON object per event."),
+                 field(&Log::target, "target", text(kFileTarget),
+                       "Where the log goes: stderr, stdout or a file's path."),
+             });
+  return type;
+}
+
+const ObjectType& access_log_type() {
+  static const ObjectType type = object<AccessLog>(
+      "access_log",
+      {
+          field(&AccessLog::enabled, "enabled", of_kind(Kind::boolean),
+                "Whether one line is written per request; \"access_log: off\" is short for false."),
+          field(&AccessLog::path, "path", text(kFileTarget),
+                "Where the lines go: stdout, stderr or a file's path."),
+          field(&AccessLog::format, "format", choice({"json", "combined"}),
+                "JSON objects, or the combined format that nginx and Apache write."),
+      },
+      "enabled");
+  return type;
+}
+
+const ObjectType& shutdown_type() {
+  static const ObjectType type = object<Shutdown>(
+      "shutdown",
+      {
+          field(&Shutdown::delay, "delay", duration(0ms, 1h),
+                "Time for which a stopping Lintel reports itself not ready but still accepts connections."),
+          field(&Shutdown::timeout, "timeout", duration(0ms, kLongest),
+                "Time for requests in flight to end before their connections are closed."),
+      });
+  return type;
+}
+
+const ObjectType& match_type() {
+  static const ObjectType type = object<Match>(
+      "match",
+      {
+          field(&Match::host, "host", one_or_many(text(kHostPattern)),
+                "Hosts, exact or *.suffix; without it every host matches.")
+              .example("[api.example.com, \"*.api.example.com\"]"),
+          field(&Match::path, "path", text(kUrlPath), "The exact path.").example("/healthz"),
+          field(&Match::path_prefix, "path_prefix", text(kUrlPath),
+                "The beginning of the path in whole segments: /v1 matches /v1 and /v1/x but not /v1x.")
+              .example("/v1"),
+          field(&Match::method, "method", one_or_many(text(kMethod)),
+                "Methods; without it every method matches.")
+              .example("[GET, HEAD]"),
+      });
+  return type;
+}
+
+const ObjectType& redirect_type() {
+  static const ObjectType type = object<Redirect>(
+      "redirect",
+      {
+          field(&Redirect::scheme, "scheme", text(kScheme), "The new scheme; without it the request's.")
+              .example("https"),
+          field(&Redirect::host, "host", text(kHost), "The new host; without it the request's.")
+              .example("www.example.com"),
+          field(&Redirect::port, "port", integer(1, 65535),
+                "The new port; without it the request's, or the scheme's own where the scheme changes."),
+          field(&Redirect::path, "path", text(kRedirectPath),
+                "The new path; without it the request's with its query.")
+              .example("/new"),
+          field(&Redirect::status, "status", one_of({301, 302, 303, 307, 308}), "The status of the answer."),
+      });
+  return type;
+}
+
+const ObjectType& respond_type() {
+  static const ObjectType type = object<Respond>(
+      "respond",
+      {
+          field(&Respond::status, "status", integer(200, 599), "The status of the answer."),
+          field(&Respond::body, "body", text(kAnyText), "The body of the answer.").example("\"pong\\n\""),
+          field(&Respond::content_type, "content_type", text(kFieldValue), "The Content-Type of the answer."),
+      });
+  return type;
+}
+
+const ObjectType& route_type() {
+  static const ObjectType type = object<Route>(
+      "route",
+      {
+          field(&Route::name, "name", text(kName),
+                "Name in logs and metrics; without it the listener's name and the route's position."),
+          field(&Route::match, "match", object_of(match_type()),
+                "Conditions that must all hold; without them the route takes every request."),
+          field(&Route::pool, "pool", text(kName), "The pool that serves matching requests."),
+          field(&Route::redirect, "redirect", object_of(redirect_type()),
+                "Answers with a redirect instead of using a pool.")
+              .example("{scheme: https}"),
+          field(&Route::respond, "respond", object_of(respond_type()),
+                "Answers with a fixed response instead of using a pool.")
+              .example("{status: 200, body: \"pong\\n\"}"),
+          field(&Route::body_size, "body_size", size(Bytes{1}, kMaxBody, "unlimited"),
+                "Largest request body on this route; without it the listener's limit."),
+      });
+  return type;
+}
+
+const ObjectType& listener_timeouts_type() {
+  static const ObjectType type = object<ListenerTimeouts>(
+      "listener_timeouts",
+      {
+          field(&ListenerTimeouts::header, "header", duration(100ms, 1h),
+                "Time to receive a whole request head."),
+          field(&ListenerTimeouts::request_body, "request_body", duration(100ms, kLongest),
+                "Longest pause while a request body is received."),
+          field(&ListenerTimeouts::write, "write", duration(100ms, kLongest),
+                "Longest time for which a client may take nothing of its response."),
+          field(&ListenerTimeouts::idle, "idle", duration(100ms, kLongest),
+                "Time for which a connection without a request is kept open."),
+      });
+  return type;
+}
+
+const ObjectType& limits_type() {
+  static const ObjectType type = object<Limits>(
+      "limits",
+      {
+          field(&Limits::connections, "connections", integer(1, kMaxCount, "unlimited"),
+                "Open client connections of this listener."),
+          field(&Limits::header_size, "header_size", size(1_KiB, 1_MiB), "Largest request head."),
+          field(&Limits::header_field_size, "header_field_size", size(Bytes{256}, 1_MiB),
+                "Largest single header field."),
+          field(&Limits::header_count, "header_count", integer(1, 1000), "Most header fields in a request."),
+          field(&Limits::target_size, "target_size", size(Bytes{64}, 1_MiB), "Longest request target."),
+          field(&Limits::body_size, "body_size", size(Bytes{1}, kMaxBody, "unlimited"),
+                "Largest request body; bodies stream, so that no limit is needed to protect memory."),
+          field(&Limits::requests_per_connection, "requests_per_connection", integer(1, kMaxCount),
+                "Requests after which a client connection is closed."),
+          field(&Limits::connection_age, "connection_age", duration(1s, 720h),
+                "Age, give or take 10%, after which a client connection is closed with its next response."),
+      });
+  return type;
+}
+
+const ObjectType& listener_type() {
+  static const ObjectType type = object<Listener>(
+      "listener",
+      {
+          field(&Listener::name, "name", text(kName), "Name in logs, metrics and messages.")
+              .required()
+              .example("web"),
+          field(&Listener::bind, "bind", one_or_many(of_kind(Kind::endpoint)),
+                "Addresses to accept connections on; \":80\" is every interface, IPv4 and IPv6.")
+              .required()
+              .example("[\":80\"]"),
+          field(&Listener::protocol, "protocol", choice({"http"}), "What is spoken with clients."),
+          field(
+              &Listener::trusted_proxies, "trusted_proxies", one_or_many(of_kind(Kind::network)),
+              "Networks whose X-Forwarded-* and Forwarded fields are believed; from others they are removed.")
+              .example("[10.0.0.0/8, \"fd00::/8\"]"),
+          field(&Listener::server_name, "server_name", text(kToken),
+                "The name by which Via fields call this proxy."),
+          field(&Listener::timeouts, "timeouts", object_of(listener_timeouts_type()),
+                "Timeouts towards clients."),
+          field(&Listener::limits, "limits", object_of(limits_type()), "Limits on what clients may send."),
+          field(&Listener::routes, "routes", list_of(object_of(route_type())),
+                "Routes in order; the first that matches is taken."),
+          field(&Listener::pool, "pool", text(kName),
+                "Short for a last route that sends every request to this pool."),
+      });
+  return type;
+}
+
+const ObjectType& server_type() {
+  static const ObjectType type =
+      object<Server>("server",
+                     {
+                         field(&Server::address, "address", of_kind(Kind::endpoint), "Address of the server.")
+                             .required()
+                             .example("10.0.0.1:8080"),
+                         field(&Server::weight, "weight", integer(0, 1000),
+                               "Share of requests relative to the other servers; 0 gets none."),
+                     },
+                     "address");
+  return type;
+}
+
+const ObjectType& pool_timeouts_type() {
+  static const ObjectType type = object<PoolTimeouts>(
+      "pool_timeouts",
+      {
+          field(&PoolTimeouts::first_byte, "first_byte", duration(1ms, kLongest),
+                "Time from the request sent to the first byte of the response."),
+          field(&PoolTimeouts::idle, "idle", duration(1ms, kLongest), "Longest pause within a body."),
+          field(&PoolTimeouts::tunnel_idle, "tunnel_idle", duration(1ms, 720h),
+                "Time for which an upgraded connection (WebSocket) may be silent in both directions."),
+      });
+  return type;
+}
+
+const ObjectType& pool_keepalive_type() {
+  static const ObjectType type = object<PoolKeepalive>(
+      "pool_keepalive",
+      {
+          field(&PoolKeepalive::idle, "idle", duration(0ms, kLongest),
+                "Time for which an unused connection is kept; lowered by what a server announces or does."),
+          field(&PoolKeepalive::max_idle, "max_idle", integer(0, 100'000),
+                "Unused connections kept per server and worker; 0 keeps none."),
+      });
+  return type;
+}
+
+const ObjectType& retry_type() {
+  static const ObjectType type =
+      object<Retry>("retry", {
+                                 field(&Retry::attempts, "attempts", integer(1, 10),
+                                       "Servers tried for one request, the first included; only what was "
+                                       "surely not processed is tried again."),
+                             });
+  return type;
+}
+
+const ObjectType& pool_type() {
+  static const ObjectType type = object<Pool>(
+      "pool",
+      {
+          field(&Pool::balance, "balance", choice({"round-robin"}, "type"),
+                "How a server is chosen for each request."),
+          field(&Pool::servers, "servers", list_of(object_of(server_type())),
+                "The servers: addresses, or mappings with more settings.")
+              .required()
+              .example("[10.0.0.1:8080, {address: 10.0.0.2:8080, weight: 2}]"),
+          field(&Pool::connect_timeout, "connect_timeout", duration(1ms, 1h),
+                "Time allowed to open one connection to a server."),
+          field(&Pool::timeouts, "timeouts", object_of(pool_timeouts_type()), "Timeouts towards servers."),
+          field(&Pool::keepalive, "keepalive", object_of(pool_keepalive_type()),
+                "Unused connections to servers."),
+          field(&Pool::retry, "retry", object_of(retry_type()), "What happens when a server fails."),
+      });
+  return type;
+}
+
+}  // namespace
+
+const ObjectType& config_type() {
+  static const ObjectType type = object<Config>(
+      "config",
+      {
+          field(&Config::version, "version", integer(1, 1), "Version of this language.").repeatable(),
+          directive("include", one_or_many(text(kGlob)),
+                    "Further files, relative to this one, whose settings are added; patterns are read in "
+                    "name order.")
+              .repeatable()
+              .example("[conf.d/*.yaml]"),
+          field(&Config::workers, "workers", integer(1, 1024, "auto"),
+                "Event loops; auto is one per CPU that this process may use."),
+          field(&Config::admin, "admin", object_of(admin_type()),
+                "The admin endpoint: health, statistics, metrics; none by default."),
+          field(&Config::log, "log", object_of(log_type()), "The log of events."),
+          field(&Config::access_log, "access_log", object_of(access_log_type()), "The log of requests."),
+          field(&Config::shutdown, "shutdown", object_of(shutdown_type()), "How Lintel stops."),
+          field(&Config::listeners, "listeners", list_of(object_of(listener_type())),
+                "What accepts connections.")
+              .repeatable(),
+          field(&Config::pools, "pools", named(pool_type()), "Groups of servers by name.")
+              .repeatable()
+              .example("{site: {servers: [127.0.0.1:9001]}}"),
+      });
+  return type;
+}
+
+Field Field::required() const {
+  Field row = *this;
+  row.is_required = true;
+  return row;
+}
+
+Field Field::repeatable() const {
+  Field row = *this;
+  row.is_repeatable = true;
+  return row;
+}
+
+Field Field::example(std::string_view text) const {
+  Field row = *this;
+  row.example_text = text;
+  return row;
+}
+
+const Field* ObjectType::find(std::string_view key) const {
+  const auto found =
+      std::find_if(fields.begin(), fields.end(), [&](const Field& field) { return field.key == key; });
+  return found == fields.end() ? nullptr : &*found;
+}
+
+std::vector<std::string_view> ObjectType::keys() const {
+  std::vector<std::string_view> out;
+  for (const Field& field : fields) out.push_back(field.key);
+  return out;
+}
+
+std::string format_number(const Type& type, std::int64_t number) {
+  if (number == 0 && !type.zero_word.empty()) return std::string(type.zero_word);
+  switch (type.kind) {
+    case Kind::boolean:
+      return number != 0 ? "true" : "false";
+    case Kind::duration:
+      return format_duration(milliseconds(number));
+    case Kind::size:
+      return format_size(Bytes{static_cast<std::uint64_t>(number)});
+    case Kind::choice:
+      return std::string(type.choices[static_cast<std::size_t>(number)]);
+    default:
+      return std::to_string(number);
+  }
+}
+
+}  // namespace lintel::config
