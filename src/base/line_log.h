@@ -5,7 +5,6 @@
 // dropped and counted; no producer ever waits. Lines of one producer keep their order; lines are never torn
 // or interleaved.
 
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -55,7 +54,7 @@ class LineLog {
   struct Ring;
   struct Core;
   explicit LineLog(std::unique_ptr<Core> core) noexcept;
-  std::shared_ptr<Core> core_;
+  std::unique_ptr<Core> core_;
 };
 
 /// One producer's end. One thread at a time may use it. May outlive the LineLog; lines are then dropped. What

@@ -33,13 +33,6 @@ class TimestampCache {
 void format_json(Buffer& out, const Record& record, std::int64_t unix_ns, TimestampCache& times);
 void format_combined(Buffer& out, const Record& record, std::int64_t unix_ns, TimestampCache& times);
 
-/// Appends `text` as the inside of a JSON string: control characters, quotes and bytes that are not UTF-8
-/// (which become U+FFFD) escaped.
-void append_json_text(Buffer& out, std::string_view text);
-/// Appends a query with the values of keys that carry secrets (token, password, signature and their like)
-/// replaced by "***", calling append_json_text or, for the combined format, its escape for everything else.
-void append_redacted_query(Buffer& out, std::string_view query);
-
 /// One worker's access log: formats records and hands the lines to the log's thread. Allocates nothing in
 /// steady state, makes no system call but a wake of that thread about every 50 ms.
 class AccessLog {

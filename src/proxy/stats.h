@@ -24,7 +24,7 @@
 namespace lintel::proxy {
 
 /// Counters by a small key, made when a key is first seen. One writer; any thread may walk them at any time.
-/// At most kMaxKeys keys; what comes later is counted under key 0.
+/// At most kMaxKeys keys; what comes later is counted under kOtherKey.
 class KeyedCounters {
  public:
   static constexpr std::size_t kMaxKeys = 256;

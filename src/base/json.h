@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/buffer.h"
+
+namespace lintel {
+
+/// Appends `text` as the inside of a JSON string: quotes, backslashes and control characters escaped, each
+/// byte that is not part of valid UTF-8 replaced by U+FFFD.
+void append_json_text(Buffer& out, std::string_view text);
+
+/// Writes one JSON document into a buffer, without spaces. The caller keeps brackets in balance and gives
+/// every value in an object a key first.
+///
+///   JsonWriter json(out);
+///   json.begin_object().key("schema").number(1).key("names").begin_array().text("a").end_array().end_object();
+class JsonWriter {
+ public:
+  explicit JsonWriter(Buffer& out) noexcept : out_(out) {}
+  JsonWriter& begin_object();
+  JsonWriter& end_object();
+  JsonWriter& begin_array();
+  JsonWriter& end_array();
+  JsonWriter& key(std::string_view name);
+  JsonWriter& text(std::string_view value);
+  JsonWriter& number(std::uint64_t value);
+  JsonWriter& signed_number(std::int64_t value);
+  /// `thousandths` / 1000, for example 12.345.
+  JsonWriter& decimal(std::uint64_t thousandths);
+  JsonWriter& boolean(bool value);
+
+ private:
+  void separate();
+
+  Buffer& out_;
+  bool comma_ = false;
+};
+
+/// Appends `value` / 10^digits with exactly `digits` digits after the point, for example 1.234.
+void append_fixed(Buffer& out, std::uint64_t value, unsigned digits);
+
+}  // namespace lintel
