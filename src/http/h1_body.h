@@ -13,6 +13,10 @@
 
 namespace lintel::http {
 
+/// Tunnels may be silent for long: a dead peer is found by TCP probes, sent after this many silent seconds.
+inline constexpr int kProbeSeconds = 30;
+inline constexpr int kProbes = 3;
+
 /// Bytes that were read from a connection before their turn. Holds memory only while it holds bytes.
 class ReadAhead {
  public:

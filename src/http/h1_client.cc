@@ -117,6 +117,7 @@ Result<BodyChunk> H1ClientConnection::begin_body(const ResponseHead& head, std::
       return fail({ErrorCode::protocol, ErrorSource::upstream, false, 0, "101 without a request to upgrade"},
                   false);
     }
+    stream_->enable_keepalive(kProbeSeconds, kProbes);
     decoder_.start_raw();
     encoder_.start_raw();
   } else {

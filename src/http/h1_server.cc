@@ -35,6 +35,18 @@ constexpr Rejection kAccepted{0, ErrorCode::canceled, ""};
 Workspace::Workspace(net::Loop& l, std::uint64_t seed) : loop(l), random(seed) {}
 Workspace::~Workspace() = default;
 
+std::unique_ptr<ResponseHead> Workspace::take_response() {
+  if (free_responses_.empty()) return std::make_unique<ResponseHead>();
+  std::unique_ptr<ResponseHead> head = std::move(free_responses_.back());
+  free_responses_.pop_back();
+  head->clear();
+  return head;
+}
+
+void Workspace::give_response(std::unique_ptr<ResponseHead> head) noexcept {
+  if (free_responses_.size() < kMostTransactions) free_responses_.push_back(std::move(head));
+}
+
 // --- H1ServerConnection
 
 H1ServerConnection::H1ServerConnection(net::Stream& stream, Workspace& workspace, Handler& handler) noexcept
@@ -254,11 +266,12 @@ Task<Result<void>> H1ServerTransaction::write_head(const ResponseHead& head, Bod
   Buffer& out = connection_->workspace_.loop.staging();
   write_response_head(out, head, framing, options);
   encoder_.start(framing);
-  const net::WriteSpans spans = encoder_.frame(out, first, trailers);
   if (options.upgrade) {
+    connection_->stream_.enable_keepalive(kProbeSeconds, kProbes);
     encoder_.start_raw();
     decoder_.start_raw();
   }
+  const net::WriteSpans spans = encoder_.frame(out, first, trailers);
   Result<void> written = co_await connection_->stream_.write(spans);
   if (!written) broken_ = true;
   co_return written;

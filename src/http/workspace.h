@@ -7,6 +7,7 @@
 #include "base/random.h"
 #include "http/date.h"
 #include "http/h1_head_reader.h"
+#include "http/message.h"
 #include "net/loop.h"
 
 namespace lintel::http {
@@ -37,10 +38,29 @@ class Workspace {
   DateCache date;
   Random random;
 
+  /// A cleared response head that goes back to the workspace when this handle ends.
+  class PooledResponse {
+   public:
+    explicit PooledResponse(Workspace& workspace) : workspace_(workspace), head_(workspace.take_response()) {}
+    PooledResponse(const PooledResponse&) = delete;
+    PooledResponse& operator=(const PooledResponse&) = delete;
+    ~PooledResponse() { workspace_.give_response(std::move(head_)); }
+    [[nodiscard]] ResponseHead& operator*() const noexcept { return *head_; }
+    [[nodiscard]] ResponseHead* operator->() const noexcept { return head_.get(); }
+
+   private:
+    Workspace& workspace_;
+    std::unique_ptr<ResponseHead> head_;
+  };
+
  private:
   friend class H1ServerConnection;
+  [[nodiscard]] std::unique_ptr<ResponseHead> take_response();
+  void give_response(std::unique_ptr<ResponseHead> head) noexcept;
+
   static constexpr std::size_t kMostTransactions = 1024;
   std::vector<std::unique_ptr<H1ServerTransaction>> free_transactions_;
+  std::vector<std::unique_ptr<ResponseHead>> free_responses_;
 };
 
 }  // namespace lintel::http

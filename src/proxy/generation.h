@@ -20,8 +20,8 @@ namespace lintel::proxy {
 
 struct Generation;
 
-/// What one worker owns for as long as it runs. Everything in it is used on the worker's thread only, but for the
-/// statistics, which any thread may sum.
+/// What one worker owns for as long as it runs. Everything in it is used on the worker's thread only, but for
+/// the statistics, which any thread may sum.
 struct WorkerContext {
   WorkerContext(net::Loop& l, net::Connector& c, WorkerStats& s, std::uint64_t seed)
       : loop(l), connector(c), stats(s), workspace(l, seed), server_states(l) {}
@@ -53,7 +53,8 @@ struct RouteContext {
 
 /// A listener's part of a generation.
 struct ListenerContext {
-  ListenerContext(const config::Listener& c, http::ServerSettings s) : config(c), settings(s), router(c.routes) {}
+  ListenerContext(const config::Listener& c, http::ServerSettings s)
+      : config(c), settings(s), router(c.routes) {}
 
   const config::Listener& config;
   http::ServerSettings settings;
@@ -66,11 +67,12 @@ struct ListenerContext {
   [[nodiscard]] bool trusts(const SocketAddress& peer) const noexcept;
 };
 
-/// One configuration as one worker runs it. Built from a snapshot on the worker's thread, held by the worker while it
-/// is the newest and by each transaction that began with it; gone when the last of them is.
+/// One configuration as one worker runs it. Built from a snapshot on the worker's thread, held by the worker
+/// while it is the newest and by each transaction that began with it; gone when the last of them is.
 struct Generation {
   /// Builds everything that requests will need. Allocates; takes the statistics' lock.
-  static std::shared_ptr<const Generation> build(std::shared_ptr<const Snapshot> snapshot, WorkerContext& worker);
+  static std::shared_ptr<const Generation> build(std::shared_ptr<const Snapshot> snapshot,
+                                                 WorkerContext& worker);
 
   /// The listener of that name, or null.
   [[nodiscard]] const ListenerContext* listener(std::string_view name) const noexcept;

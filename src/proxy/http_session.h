@@ -15,7 +15,8 @@ namespace lintel::proxy {
 
 class HttpSession;
 
-/// A worker's client connections, for draining and for handing over a new generation. One per worker and listener.
+/// A worker's client connections, for draining and for handing over a new generation. One per worker and
+/// listener.
 class Sessions {
  public:
   Sessions() noexcept = default;
@@ -37,8 +38,9 @@ class Sessions {
   std::size_t count_ = 0;
 };
 
-/// Serves one client connection from beginning to end. `worker` and `sessions` must outlive the task; `listener` is the
-/// name by which each transaction finds its listener in the generation then in force. Suspends.
+/// Serves one client connection from beginning to end. `worker` and `sessions` must outlive the task;
+/// `listener` is the name by which each transaction finds its listener in the generation then in force.
+/// Suspends.
 net::Task<void> run_http_session(WorkerContext& worker, Sessions& sessions, std::string_view listener,
                                  net::StreamPtr client);
 

@@ -60,6 +60,7 @@ struct Record {
   std::array<Attempt, kMaxAttempts> attempts{};
   std::uint32_t attempt_count = 0;  ///< May pass kMaxAttempts; only the first ones are then kept.
   EndReason end_reason = EndReason::ok;
+  std::string_view detail;  ///< What was wrong with a refused request, in words; else empty.
 
   /// Keeps the attempt while there is room and counts it in any case.
   void add_attempt(const Attempt& attempt) noexcept;

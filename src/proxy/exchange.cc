@@ -1,0 +1,206 @@
+#include "proxy/exchange.h"
+
+#include "net/scope.h"
+#include "proxy/tunnel.h"
+
+namespace lintel::proxy {
+namespace {
+
+using http::BodyChunk;
+using net::Task;
+
+/// After this many pieces without waiting for anything the loop serves its other connections first.
+constexpr unsigned kPiecesPerTurn = 16;
+
+/// The exchange's two halves and what they tell each other. Lives in the frame of exchange().
+struct Exchange {
+  Exchange(WorkerContext& w, const config::PoolTimeouts& t, http::ServerTransaction& d,
+           http::ClientTransaction& u, Record& r) noexcept
+      : worker(w), timeouts(t), downstream(d), upstream(u), record(r) {}
+
+  WorkerContext& worker;
+  const config::PoolTimeouts& timeouts;
+  http::ServerTransaction& downstream;
+  http::ClientTransaction& upstream;
+  Record& record;
+  ExchangeResult result;
+  bool request_running = false;
+  /// Why the client's side of the request failed; ok while it has not.
+  EndReason request_failure = EndReason::ok;
+
+  void request_complete() noexcept {
+    request_running = false;
+    upstream.set_response_deadline(worker.loop.now() + to_nanos(timeouts.first_byte));
+  }
+};
+
+/// Streams the rest of the request body.
+Task<void> send_request_body(Exchange& ex) {
+  unsigned pieces = 0;
+  for (;;) {
+    const Result<BodyChunk> chunk = co_await ex.downstream.read_body();
+    if (!chunk) {
+      ex.request_running = false;
+      if (chunk.error().code != ErrorCode::canceled) {
+        // The server waits for bytes that will never come.
+        ex.request_failure = downstream_reason(chunk.error(), Phase::request);
+        ex.upstream.cancel_read();
+      }
+      co_return;
+    }
+    const Result<void> sent = co_await ex.upstream.write_body(*chunk, ex.downstream.trailers());
+    if (!sent || chunk->last) break;
+    if (++pieces % kPiecesPerTurn == 0) co_await ex.worker.loop.yield();
+  }
+  // A server may answer, and even close, without reading everything: what it says is still to be read.
+  ex.request_complete();
+}
+
+/// Reads heads up to the final one; interim ones go straight on.
+Task<Result<BodyChunk>> receive_head(Exchange& ex, http::ResponseHead& head) {
+  for (;;) {
+    Result<BodyChunk> first = co_await ex.upstream.read_head(head);
+    if (!first || !head.is_interim()) co_return first;
+    const Result<void> written = co_await ex.downstream.write_interim(head);
+    if (!written) co_return tl::unexpected<Error>(written.error());
+  }
+}
+
+/// Streams the rest of the response body.
+Task<EndReason> send_response_body(Exchange& ex) {
+  unsigned pieces = 0;
+  for (;;) {
+    const Result<BodyChunk> chunk = co_await ex.upstream.read_body();
+    if (!chunk) co_return upstream_reason(chunk.error(), Phase::response);
+    const Result<void> written = co_await ex.downstream.write_body(*chunk, ex.upstream.trailers());
+    if (!written) co_return downstream_reason(written.error(), Phase::response);
+    ex.record.bytes_out += chunk->bytes.size();
+    if (chunk->last) co_return EndReason::ok;
+    if (++pieces % kPiecesPerTurn == 0) co_await ex.worker.loop.yield();
+  }
+}
+
+/// The error of the head's receipt as the transaction's end, seen together with what the request's half met.
+void note_no_head(Exchange& ex, const Error& error) {
+  if (ex.request_failure != EndReason::ok) {
+    ex.result.reason = ex.request_failure;
+    return;
+  }
+  const bool from_client = error.source == ErrorSource::local;
+  ex.result.reason =
+      from_client ? downstream_reason(error, Phase::response) : upstream_reason(error, Phase::response_head);
+  ex.result.no_answer = error.retryable;
+}
+
+Task<void> receive_response(Exchange& ex, Nanos sent_at) {
+  http::Workspace::PooledResponse head(ex.worker.workspace);
+  const Result<BodyChunk> first = co_await receive_head(ex, *head);
+  if (!first) {
+    note_no_head(ex, first.error());
+    co_return;
+  }
+  ex.record.first_byte = ex.worker.loop.now() - sent_at;
+  ex.record.status = ex.record.upstream_status = head->status;
+  ex.result.answered = true;
+  const BodyChunk begin = *first;
+  const Result<void> written =
+      co_await ex.downstream.write_head(*head, begin, begin.last ? ex.upstream.trailers() : nullptr);
+  if (!written) {
+    ex.result.reason = downstream_reason(written.error(), Phase::response);
+    co_return;
+  }
+  ex.record.bytes_out += begin.bytes.size();
+  if (head->status == 101) {
+    ex.result.reason = co_await run_tunnel(ex.worker.loop, ex.downstream, ex.upstream,
+                                           to_nanos(ex.timeouts.tunnel_idle), ex.record);
+  } else if (!begin.last) {
+    ex.result.reason = co_await send_response_body(ex);
+  }
+  // A client that broke off its own request does not get the rest of the answer either.
+  if (ex.request_failure != EndReason::ok) ex.result.reason = ex.request_failure;
+}
+
+}  // namespace
+
+EndReason downstream_reason(const Error& error, Phase phase) noexcept {
+  if (error.code == ErrorCode::canceled) return EndReason::local_shutdown;
+  if (phase == Phase::response) {
+    return error.code == ErrorCode::timeout ? EndReason::client_timeout_write
+                                            : EndReason::client_abort_response;
+  }
+  switch (error.code) {
+    case ErrorCode::timeout:
+      return EndReason::client_timeout_body;
+    case ErrorCode::too_large:
+      return EndReason::client_too_large_body;
+    case ErrorCode::protocol:
+      return EndReason::client_bad_request;
+    default:
+      return EndReason::client_abort_body;
+  }
+}
+
+EndReason upstream_reason(const Error& error, Phase phase) noexcept {
+  switch (error.code) {
+    case ErrorCode::canceled:
+      return EndReason::local_shutdown;
+    case ErrorCode::refused:
+      return EndReason::upstream_connect_refused;
+    case ErrorCode::unreachable:
+      return EndReason::upstream_connect_unreachable;
+    case ErrorCode::resolve:
+      return EndReason::upstream_resolve;
+    case ErrorCode::protocol:
+      return EndReason::upstream_bad_response;
+    case ErrorCode::too_large:
+      return EndReason::upstream_too_large_header;
+    case ErrorCode::resource:
+      return EndReason::local_resource;
+    default:
+      break;
+  }
+  if (phase == Phase::connect) {
+    return error.code == ErrorCode::timeout ? EndReason::upstream_connect_timeout
+                                            : EndReason::upstream_connect_error;
+  }
+  if (error.code == ErrorCode::timeout) {
+    if (phase == Phase::request) return EndReason::upstream_timeout_send;
+    return phase == Phase::response ? EndReason::upstream_timeout_body
+                                    : EndReason::upstream_timeout_first_byte;
+  }
+  if (phase == Phase::response) return EndReason::upstream_truncated;
+  return error.code == ErrorCode::closed ? EndReason::upstream_closed : EndReason::upstream_reset;
+}
+
+Task<ExchangeResult> exchange(WorkerContext& worker, const RouteContext& route,
+                              http::ServerTransaction& downstream, http::ClientTransaction& upstream,
+                              BodyChunk first, Record& record) {
+  Exchange ex(worker, route.pool->pool.config().timeouts, downstream, upstream, record);
+  const Nanos sent_at = worker.loop.now();
+  const Result<void> sent =
+      co_await upstream.write_head(downstream.request, first, first.last ? downstream.trailers() : nullptr);
+  if (!sent) {
+    ex.result.reason = upstream_reason(sent.error(), Phase::request);
+    ex.result.nothing_sent = sent.error().retryable;
+    ex.result.no_answer = true;
+    co_return ex.result;
+  }
+  net::Scope scope;
+  if (first.last) {
+    ex.request_complete();
+  } else {
+    ex.request_running = true;
+    scope.spawn(send_request_body(ex));
+  }
+  co_await receive_response(ex, sent_at);
+  if (ex.request_running && (ex.result.reason != EndReason::ok || record.status >= 400)) {
+    // Nobody will read the rest of the request.
+    downstream.cancel_read();
+    upstream.cancel_write();
+  }
+  co_await scope.join();
+  if (ex.result.answered && ex.result.reason != EndReason::ok) downstream.abort();
+  co_return ex.result;
+}
+
+}  // namespace lintel::proxy

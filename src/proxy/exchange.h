@@ -1,0 +1,39 @@
+#pragma once
+
+// One attempt: a request goes to a server over one connection while its response comes back.
+
+#include <cstdint>
+
+#include "base/result.h"
+#include "http/transaction.h"
+#include "proxy/generation.h"
+#include "proxy/record.h"
+
+namespace lintel::proxy {
+
+/// What of a transaction was going on when something failed.
+enum class Phase : std::uint8_t { connect, request, response_head, response };
+
+/// The end reason for an error on the client's or the server's side.
+[[nodiscard]] EndReason downstream_reason(const Error& error, Phase phase) noexcept;
+[[nodiscard]] EndReason upstream_reason(const Error& error, Phase phase) noexcept;
+
+/// How an exchange ended.
+struct ExchangeResult {
+  EndReason reason = EndReason::ok;
+  bool answered = false;  ///< A final head went to the client: no other answer can be given.
+  /// The server cannot have begun to process the request: no byte of it was taken.
+  bool nothing_sent = false;
+  /// The connection ended before any byte of an answer.
+  bool no_answer = false;
+};
+
+/// Sends the request of `downstream` with `first` as the beginning of its body, streams the rest while the
+/// response already comes, and passes the response on: interim heads, the final one, the body; after 101,
+/// both directions of the tunnel. Fills status, times and bytes of `record`. `first` must stay valid until
+/// the first read of the request body. Suspends. On failure after the head went out the response is aborted.
+net::Task<ExchangeResult> exchange(WorkerContext& worker, const RouteContext& route,
+                                   http::ServerTransaction& downstream, http::ClientTransaction& upstream,
+                                   http::BodyChunk first, Record& record);
+
+}  // namespace lintel::proxy

@@ -1,0 +1,180 @@
+#include "proxy/forward.h"
+
+#include <array>
+#include <optional>
+#include <span>
+
+#include "proxy/exchange.h"
+#include "proxy/local_reply.h"
+
+namespace lintel::proxy {
+namespace {
+
+using net::Task;
+
+/// What the attempts for one request have in common. Lives in the frame of forward().
+struct Attempts {
+  Attempts(WorkerContext& w, const RouteContext& r, http::ServerTransaction& t, ActiveExchange& a,
+           Record& rec) noexcept
+      : worker(w), route(r), pool(*r.pool), transaction(t), active(a), record(rec) {}
+
+  WorkerContext& worker;
+  const RouteContext& route;
+  PoolContext& pool;
+  http::ServerTransaction& transaction;
+  ActiveExchange& active;
+  Record& record;
+  http::BodyChunk first;                                    ///< What is there of the request body.
+  std::array<std::uint32_t, Record::kMaxAttempts> tried{};  ///< Servers that failed before anything was sent.
+  std::size_t tried_count = 0;
+
+  [[nodiscard]] std::span<const std::uint32_t> excluded() const noexcept {
+    return {tried.data(), tried_count};
+  }
+};
+
+/// How one attempt ended, and what may follow.
+struct AttemptResult {
+  EndReason reason = EndReason::ok;
+  bool answered = false;
+  bool retry_same = false;   ///< An idle connection was dead: a new one to the same server is worth the try.
+  bool retry_other = false;  ///< The server was never reached.
+};
+
+Task<Result<http::H1ClientPtr>> connect(Attempts& at, std::uint32_t index) {
+  const config::Pool& config = at.pool.pool.config();
+  const SocketAddress& address = at.pool.pool.servers()[index].state->address();
+  const Nanos begun = at.worker.loop.now();
+  Result<net::StreamPtr> stream =
+      co_await at.worker.connector.connect(address, begun + to_nanos(config.connect_timeout));
+  const Nanos took = at.worker.loop.now() - begun;
+  at.record.connect = took;
+  if (!stream) co_return tl::unexpected<Error>(stream.error());
+  at.pool.stats->connect.observe(took);
+  co_return std::make_unique<http::H1ClientConnection>(std::move(*stream), at.worker.workspace);
+}
+
+http::H1ClientConnection::Settings client_settings(const config::Pool& pool) noexcept {
+  http::H1ClientConnection::Settings settings;
+  settings.body_timeout = to_nanos(pool.timeouts.idle);
+  settings.write_timeout = to_nanos(pool.timeouts.idle);
+  return settings;
+}
+
+Task<AttemptResult> attempt(Attempts& at, std::uint32_t index, bool fresh) {
+  AttemptResult result;
+  const bool idempotent = http::is_idempotent(at.transaction.request.method);
+  http::H1ClientPtr connection;
+  if (!fresh) connection = at.pool.pool.checkout(index, !idempotent);
+  if (!connection) {
+    Result<http::H1ClientPtr> connected = co_await connect(at, index);
+    if (!connected) {
+      result.reason = upstream_reason(connected.error(), Phase::connect);
+      result.retry_other = true;
+      co_return result;
+    }
+    connection = std::move(*connected);
+  }
+  ServerStats& stats = *at.pool.server_stats[index];
+  connection->start(client_settings(at.pool.pool.config()));
+  at.active.upstream = connection.get();
+  stats.active.add();
+  const ExchangeResult exchanged =
+      co_await exchange(at.worker, at.route, at.transaction, *connection, at.first, at.record);
+  stats.active.sub();
+  at.active.upstream = nullptr;
+  result.reason = exchanged.reason;
+  result.answered = exchanged.answered;
+  // Safe to send again: the kernel took no byte, or a connection that had been idle ended without a word and
+  // the request may be repeated (RFC 9110, 9.2.2). The body must still be there in full.
+  const bool dead =
+      exchanged.no_answer && connection->reused() &&
+      (exchanged.reason == EndReason::upstream_closed || exchanged.reason == EndReason::upstream_reset);
+  result.retry_same = !exchanged.answered && at.first.last && dead && (exchanged.nothing_sent || idempotent);
+  if (result.retry_same) result.reason = EndReason::upstream_idle_closed;
+  at.pool.pool.checkin(index, std::move(connection));
+  co_return result;
+}
+
+void note_attempt(Attempts& at, std::uint32_t index, const AttemptResult& result, Nanos begun) {
+  const pool::Server& server = at.pool.pool.servers()[index];
+  ServerStats& stats = *at.pool.server_stats[index];
+  const int status = result.answered ? at.record.upstream_status : 0;
+  at.record.server = server.name;
+  at.record.add_attempt({server.name, status, result.reason, at.worker.loop.now() - begun});
+  stats.requests.add(static_cast<std::uint32_t>(status));
+  if (result.reason != EndReason::ok) stats.errors.add(static_cast<std::uint32_t>(result.reason));
+  if (at.record.first_byte >= 0 && result.answered) at.pool.stats->first_byte.observe(at.record.first_byte);
+}
+
+/// The status for a transaction that ended without an answer from a server; 0: nobody is there to be
+/// answered.
+int status_for(EndReason reason) noexcept {
+  switch (reason) {
+    case EndReason::client_timeout_body:
+      return 408;
+    case EndReason::client_too_large_body:
+      return 413;
+    case EndReason::client_bad_request:
+      return 400;
+    case EndReason::client_abort_body:
+    case EndReason::client_abort_response:
+    case EndReason::client_timeout_write:
+      return 0;
+    case EndReason::pool_no_server:
+    case EndReason::local_resource:
+    case EndReason::local_shutdown:
+      return 503;
+    case EndReason::upstream_connect_timeout:
+    case EndReason::upstream_timeout_send:
+    case EndReason::upstream_timeout_first_byte:
+      return 504;
+    default:
+      return 502;
+  }
+}
+
+Task<AttemptResult> try_servers(Attempts& at) {
+  AttemptResult result;
+  result.reason = EndReason::pool_no_server;
+  const std::uint32_t most = at.pool.pool.config().retry.attempts;
+  for (std::uint32_t servers = 0; servers < most; ++servers) {
+    const std::optional<std::uint32_t> index = at.pool.pool.pick(at.excluded());
+    if (!index) co_return result;
+    if (servers != 0) at.pool.stats->retries.add(static_cast<std::uint32_t>(result.reason));
+    Nanos begun = at.worker.loop.now();
+    result = co_await attempt(at, *index, false);
+    note_attempt(at, *index, result, begun);
+    if (result.retry_same && !at.active.cut) {
+      at.pool.stats->retries.add(static_cast<std::uint32_t>(result.reason));
+      begun = at.worker.loop.now();
+      result = co_await attempt(at, *index, true);
+      note_attempt(at, *index, result, begun);
+    }
+    if (!result.retry_other || at.active.cut) co_return result;
+    if (at.tried_count < at.tried.size()) at.tried[at.tried_count++] = *index;
+  }
+  co_return result;
+}
+
+}  // namespace
+
+Task<void> forward(WorkerContext& worker, const RouteContext& route, http::ServerTransaction& transaction,
+                   ActiveExchange& active, Record& record) {
+  Attempts at(worker, route, transaction, active, record);
+  record.pool = at.pool.pool.config().name;
+  at.first = transaction.buffered_body();
+  const AttemptResult result = co_await try_servers(at);
+  record.end_reason = result.reason;
+  if (result.answered) co_return;
+  const int status = status_for(result.reason);
+  if (status == 0) {
+    transaction.abort();
+    co_return;
+  }
+  LocalReply reply;
+  reply.status = status;
+  co_await send_local(worker, transaction, reply, record);
+}
+
+}  // namespace lintel::proxy

@@ -1,0 +1,142 @@
+#include "proxy/forwarded.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+
+namespace lintel::proxy {
+namespace {
+
+using http::FieldId;
+
+std::string_view trim(std::string_view text) noexcept {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+/// The address in one element of X-Forwarded-For: "10.0.0.1", "10.0.0.1:80", "::1", "[::1]:80".
+std::optional<SocketAddress> parse_hop(std::string_view hop) noexcept {
+  if (!hop.empty() && hop.front() == '[') {
+    const std::size_t end = hop.find(']');
+    if (end == std::string_view::npos) return std::nullopt;
+    return SocketAddress::from_ip(hop.substr(1, end - 1), 0);
+  }
+  if (std::count(hop.begin(), hop.end(), ':') == 1) hop = hop.substr(0, hop.find(':'));
+  return SocketAddress::from_ip(hop, 0);
+}
+
+/// Adds one line with the values of all lines of that id and `last` behind them, in place of those lines.
+void append_to_list(http::Fields& fields, FieldId id, std::string_view name, std::string_view last) {
+  std::string joined;
+  for (const http::Fields::Line& line : fields.lines()) {
+    if (line.removed || line.id != id) continue;
+    joined.append(fields.value(line)).append(", ");
+  }
+  joined.append(last);
+  fields.remove(id);
+  fields.add(name, joined);
+}
+
+/// "for=…;host=…;proto=http" (RFC 7239, 4). IPv6 addresses and hosts with ports are quoted.
+std::size_t format_forwarded(std::string_view ip, std::string_view host,
+                             std::array<char, 512>& out) noexcept {
+  std::size_t size = 0;
+  const auto put = [&out, &size](std::string_view text) {
+    const std::size_t n = std::min(text.size(), out.size() - size);
+    std::copy_n(text.data(), n, out.data() + size);
+    size += n;
+  };
+  const bool v6 = ip.find(':') != std::string_view::npos;
+  put(v6 ? "for=\"[" : "for=");
+  put(ip.empty() ? std::string_view("unknown") : ip);
+  put(v6 ? "]\"" : "");
+  if (!host.empty() && host.size() < 256) {
+    put(";host=\"");
+    put(host);
+    put("\"");
+  }
+  put(";proto=http");
+  return size;
+}
+
+void set_request_id(http::Fields& fields, bool trusted, Random& random) {
+  const http::Fields::Line* given = fields.find(FieldId::x_request_id);
+  if (given && trusted && given->value_size != 0) return;
+  std::array<char, 32> id{};
+  static constexpr char kHex[] = "0123456789abcdef";
+  for (std::size_t i = 0; i < id.size(); i += 16) {
+    std::uint64_t bits = random.next();
+    for (std::size_t j = 0; j < 16; ++j, bits >>= 4) id[i + j] = kHex[bits & 15];
+  }
+  if (given) fields.remove(FieldId::x_request_id);
+  fields.add("X-Request-Id", {id.data(), id.size()});
+}
+
+}  // namespace
+
+std::string_view client_ip(const http::RequestHead& request, const ListenerContext& listener,
+                           const Peer& peer, std::array<char, kIpText>& out) {
+  SocketAddress client = peer.address;
+  if (!listener.config.trusted_proxies.empty() && listener.trusts(peer.address)) {
+    // Right to left, over all lines: each trusted hop vouches for the one before it.
+    const auto& lines = request.fields.lines();
+    bool trusted = true;
+    for (auto line = lines.rbegin(); line != lines.rend() && trusted; ++line) {
+      if (line->removed || line->id != FieldId::x_forwarded_for) continue;
+      std::string_view rest = request.fields.value(*line);
+      while (trusted && !rest.empty()) {
+        const std::size_t comma = rest.rfind(',');
+        const std::string_view hop = trim(comma == std::string_view::npos ? rest : rest.substr(comma + 1));
+        rest = comma == std::string_view::npos ? std::string_view() : rest.substr(0, comma);
+        const std::optional<SocketAddress> address = parse_hop(hop);
+        if (!address) return client.ip_to(out);
+        client = *address;
+        trusted = listener.trusts(client);
+      }
+    }
+  }
+  return client.ip_to(out);
+}
+
+void set_forwarded(http::RequestHead& request, const ListenerContext& listener, const Peer& peer,
+                   Random& random) {
+  http::Fields& fields = request.fields;
+  const bool trusted = !listener.config.trusted_proxies.empty() && listener.trusts(peer.address);
+  const std::string_view ip = peer.ip();
+  std::array<char, 256> host_copy{};  // The fields' buffer moves when lines are added.
+  std::string_view host = request.text(request.authority);
+  host = host.substr(0, host.size() < host_copy.size() ? host.size() : 0);
+  std::copy(host.begin(), host.end(), host_copy.begin());
+  host = {host_copy.data(), host.size()};
+  std::array<char, 512> element{};
+  const std::string_view forwarded(element.data(), format_forwarded(ip, host, element));
+
+  if (trusted) {
+    append_to_list(fields, FieldId::x_forwarded_for, "X-Forwarded-For", ip);
+    append_to_list(fields, FieldId::forwarded, "Forwarded", forwarded);
+  } else {
+    for (http::Fields::Line& line : fields.mutable_lines()) {
+      const bool forged = line.id == FieldId::forwarded || line.id == FieldId::x_real_ip ||
+                          line.id == FieldId::x_forwarded_for || line.id == FieldId::x_forwarded_host ||
+                          line.id == FieldId::x_forwarded_port || line.id == FieldId::x_forwarded_proto;
+      if (forged) fields.remove(line);
+    }
+    fields.add("X-Forwarded-For", ip);
+    fields.add("Forwarded", forwarded);
+  }
+  if (!trusted || !fields.find(FieldId::x_forwarded_proto)) fields.add("X-Forwarded-Proto", "http");
+  if (!host.empty() && (!trusted || !fields.find(FieldId::x_forwarded_host)))
+    fields.add("X-Forwarded-Host", host);
+  std::array<char, 80> via{};
+  const std::string_view protocol = request.version == http::Version::http10   ? "1.0 "
+                                    : request.version == http::Version::http11 ? "1.1 "
+                                                                               : "2 ";
+  const std::string_view name = std::string_view(listener.config.server_name).substr(0, 64);
+  std::copy(protocol.begin(), protocol.end(), via.begin());
+  std::copy(name.begin(), name.end(), via.begin() + static_cast<std::ptrdiff_t>(protocol.size()));
+  fields.add("Via", {via.data(), protocol.size() + name.size()});
+  set_request_id(fields, trusted, random);
+}
+
+}  // namespace lintel::proxy

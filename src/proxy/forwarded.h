@@ -1,0 +1,41 @@
+#pragma once
+
+// What a request tells the server about its client: X-Forwarded-*, Forwarded (RFC 7239), Via and the request
+// id. What the client itself says of these is believed only where the listener trusts it.
+
+#include <array>
+#include <cstddef>
+#include <string_view>
+
+#include "base/address.h"
+#include "base/random.h"
+#include "http/message.h"
+#include "proxy/generation.h"
+
+namespace lintel::proxy {
+
+/// Room for any IP address as text.
+inline constexpr std::size_t kIpText = 46;
+
+/// The other end of a client connection, and whether it may speak for others.
+struct Peer {
+  SocketAddress address;
+  std::array<char, kIpText> text{};
+  std::size_t text_size = 0;
+
+  explicit Peer(const SocketAddress& a) noexcept : address(a) { text_size = a.ip_to(text).size(); }
+  [[nodiscard]] std::string_view ip() const noexcept { return {text.data(), text_size}; }
+};
+
+/// The client of `request` as far as it is known: the peer, or, if the listener trusts the peer, the
+/// rightmost address of X-Forwarded-For that it does not trust. Written to `out`; the result points into it.
+/// Call it before set_forwarded.
+[[nodiscard]] std::string_view client_ip(const http::RequestHead& request, const ListenerContext& listener,
+                                         const Peer& peer, std::array<char, kIpText>& out);
+
+/// Replaces (or, from trusted peers, completes) the forwarding fields, adds Via, and sees to it that there is
+/// one X-Request-Id.
+void set_forwarded(http::RequestHead& request, const ListenerContext& listener, const Peer& peer,
+                   Random& random);
+
+}  // namespace lintel::proxy

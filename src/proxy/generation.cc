@@ -1,0 +1,99 @@
+#include "proxy/generation.h"
+
+#include <algorithm>
+#include <cassert>
+
+namespace lintel::proxy {
+namespace {
+
+http::ServerSettings server_settings(const config::Listener& listener) {
+  http::ServerSettings settings;
+  settings.head.head = static_cast<std::uint32_t>(listener.limits.header_size.value);
+  settings.head.field = static_cast<std::uint32_t>(listener.limits.header_field_size.value);
+  settings.head.target = static_cast<std::uint32_t>(listener.limits.target_size.value);
+  settings.head.count = listener.limits.header_count;
+  settings.header_timeout = to_nanos(listener.timeouts.header);
+  settings.body_timeout = to_nanos(listener.timeouts.request_body);
+  settings.write_timeout = to_nanos(listener.timeouts.write);
+  settings.idle_timeout = to_nanos(listener.timeouts.idle);
+  settings.max_requests = listener.limits.requests_per_connection;
+  settings.max_age = to_nanos(listener.limits.connection_age);
+  return settings;
+}
+
+std::unique_ptr<PoolContext> build_pool(const config::Pool& config,
+                                        const std::vector<SocketAddress>& addresses, WorkerContext& worker) {
+  auto context = std::make_unique<PoolContext>(PoolContext{
+      pool::Pool(config, addresses, worker.server_states, worker.workspace.random.next()),
+      worker.stats.pool(config.name),
+      {},
+  });
+  for (const pool::Server& server : context->pool.servers()) {
+    context->server_stats.push_back(worker.stats.server(config.name, server.name));
+  }
+  return context;
+}
+
+PoolContext* find_pool(const Generation& generation, const std::string& name) {
+  for (const auto& pool : generation.pools) {
+    if (pool->pool.config().name == name) return pool.get();
+  }
+  return nullptr;
+}
+
+std::unique_ptr<ListenerContext> build_listener(const config::Listener& config, const Generation& generation,
+                                                WorkerContext& worker) {
+  auto context = std::make_unique<ListenerContext>(config, server_settings(config));
+  context->stats = worker.stats.listener(config.name);
+  for (const config::Route& route : config.routes) {
+    RouteContext& added = context->routes.emplace_back();
+    added.config = &route;
+    added.name = route.name;
+    added.pool = route.pool.empty() ? nullptr : find_pool(generation, route.pool);
+    added.stats = worker.stats.route(config.name, route.name);
+    added.body_limit = route.body_size.value_or(config.limits.body_size).value;
+  }
+  RouteContext& last = context->routes.emplace_back();
+  last.name = config.pool.empty() ? "" : config.pool;
+  last.pool = config.pool.empty() ? nullptr : find_pool(generation, config.pool);
+  last.stats = worker.stats.route(config.name, last.name);
+  last.body_limit = config.limits.body_size.value;
+  return context;
+}
+
+}  // namespace
+
+const RouteContext& ListenerContext::route_for(const http::RequestHead& request) const noexcept {
+  const std::optional<std::uint32_t> index = router.match(request.host(), request.text(request.path),
+                                                          request.method, request.text(request.method_text));
+  return routes[index.value_or(static_cast<std::uint32_t>(routes.size() - 1))];
+}
+
+bool ListenerContext::trusts(const SocketAddress& peer) const noexcept {
+  const auto contains_peer = [&peer](const Cidr& network) { return network.contains(peer); };
+  return std::any_of(config.trusted_proxies.begin(), config.trusted_proxies.end(), contains_peer);
+}
+
+std::shared_ptr<const Generation> Generation::build(std::shared_ptr<const Snapshot> snapshot,
+                                                    WorkerContext& worker) {
+  auto generation = std::make_shared<Generation>();
+  generation->snapshot = std::move(snapshot);
+  const config::Config& config = generation->snapshot->config;
+  assert(generation->snapshot->addresses.size() == config.pools.size());
+  for (std::size_t i = 0; i < config.pools.size(); ++i) {
+    generation->pools.push_back(build_pool(config.pools[i], generation->snapshot->addresses[i], worker));
+  }
+  for (const config::Listener& listener : config.listeners) {
+    generation->listeners.push_back(build_listener(listener, *generation, worker));
+  }
+  return generation;
+}
+
+const ListenerContext* Generation::listener(std::string_view name) const noexcept {
+  for (const auto& listener : listeners) {
+    if (listener->config.name == name) return listener.get();
+  }
+  return nullptr;
+}
+
+}  // namespace lintel::proxy

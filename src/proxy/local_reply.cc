@@ -1,0 +1,40 @@
+#include "proxy/local_reply.h"
+
+#include <ctime>
+#include <string>
+
+#include "proxy/exchange.h"
+
+namespace lintel::proxy {
+
+net::Task<void> send_local(WorkerContext& worker, http::ServerTransaction& transaction, LocalReply reply,
+                           Record& record) {
+  http::Workspace::PooledResponse head(worker.workspace);
+  head->status = reply.status;
+  head->has_body = reply.status != 204 && reply.status != 304;
+  head->fields.add("Date",
+                   worker.workspace.date.at(static_cast<std::time_t>(worker.loop.wall() / 1'000'000'000)));
+  std::string standard;
+  std::string_view body = reply.body;
+  if (head->has_body) {
+    if (body.empty() && reply.status >= 400) {
+      standard = std::to_string(reply.status);
+      standard.append(" ").append(http::reason_phrase(reply.status)).append("\n");
+      body = standard;
+    }
+    if (!body.empty()) head->fields.add("Content-Type", reply.content_type);
+    head->content_length = body.size();
+  }
+  if (!reply.field_name.empty()) head->fields.add(reply.field_name, reply.field_value);
+  record.status = reply.status;
+  const bool send_body = head->has_body && transaction.request.method != http::Method::head;
+  const http::BodyChunk chunk(send_body ? body : std::string_view(), true);
+  const Result<void> written = co_await transaction.write_head(*head, chunk, nullptr);
+  if (written) {
+    record.bytes_out += chunk.bytes.size();
+  } else if (record.end_reason == EndReason::ok) {
+    record.end_reason = downstream_reason(written.error(), Phase::response);
+  }
+}
+
+}  // namespace lintel::proxy

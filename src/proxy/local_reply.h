@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string_view>
+
+#include "http/transaction.h"
+#include "proxy/generation.h"
+#include "proxy/record.h"
+
+namespace lintel::proxy {
+
+/// An answer that Lintel gives itself.
+struct LocalReply {
+  int status = 500;
+  std::string_view body;  ///< Empty: "<status> <reason>\n".
+  std::string_view content_type = "text/plain; charset=utf-8";
+  std::string_view field_name;  ///< One more field; empty: none.
+  std::string_view field_value;
+};
+
+/// Sends `reply` as the answer to `transaction` and notes it in `record`. The views in `reply` must outlive
+/// the task. Suspends. Failures to send end up in the record.
+net::Task<void> send_local(WorkerContext& worker, http::ServerTransaction& transaction, LocalReply reply,
+                           Record& record);
+
+}  // namespace lintel::proxy
