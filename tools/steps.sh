@@ -40,12 +40,13 @@ excerpt() {
   fi
 }
 
-# The closing line of ctest (with doctest's cases) or pytest in a log, if there is one.
+# The closing line of ctest (with doctest's cases), pytest or libFuzzer in a log, if there is one.
 summary() {
   awk '
     /^([0-9]+: )?\[doctest\] test cases:/ { sub(/.*test cases: */, ""); cases += $1 }
     /tests passed, .* tests failed out of/ { closing = $0 }
     /^=+ .*(passed|failed|error|no tests ran).* =+$/ { gsub(/^=+ | =+$/, ""); closing = $0 }
+    /^Done [0-9]+ runs in / { closing = $0 }
     END { if (closing != "") print closing (cases ? " (" cases " cases)" : "") }' "$1"
 }
 

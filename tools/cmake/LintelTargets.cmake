@@ -60,8 +60,9 @@ function(lintel_unit_tests name)
   add_test(NAME ${name} COMMAND ${name}_tests WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
 endfunction()
 
-# One libFuzzer program per file tests/fuzz/<name>_fuzz.cc.
+# One libFuzzer program per file tests/fuzz/<name>_fuzz.cc; the target "fuzzers" builds them all.
 function(lintel_fuzzers)
+  add_custom_target(fuzzers)
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/fuzz/*_fuzz.cc)
   foreach(source IN LISTS sources)
     get_filename_component(name ${source} NAME_WE)
@@ -69,5 +70,6 @@ function(lintel_fuzzers)
     lintel_flags(${name})
     target_link_libraries(${name} PRIVATE lintel_app)
     target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    add_dependencies(fuzzers ${name})
   endforeach()
 endfunction()
