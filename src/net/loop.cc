@@ -41,20 +41,21 @@ Loop::Loop(const Clock& clock)
       events_(new Event[kMaxEvents]) {
   if (epoll_ < 0) throw std::system_error(errno, std::generic_category(), "epoll_create1");
   auto uv = std::make_unique<uv_loop_t>();
-  if (const int err = uv_loop_init(uv.get()); err != 0) {
-    close(epoll_);
-    throw std::system_error(-err, std::generic_category(), "uv_loop_init");
+  int err = -uv_loop_init(uv.get());
+  if (err == 0) {
+    uv_.reset(uv.release());
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.ptr = nullptr;  // The libuv loop.
+    if (epoll_ctl(epoll_, EPOLL_CTL_ADD, uv_backend_fd(uv_.get()), &event) != 0) err = errno;
   }
-  uv_.reset(uv.release());
   posted_->wake.data = this;
   const auto on_wake = [](uv_async_t* handle) { static_cast<Loop*>(handle->data)->run_posted(); };
-  if (const int err = uv_async_init(uv_.get(), &posted_->wake, on_wake); err != 0) {
-    throw std::system_error(-err, std::generic_category(), "uv_async_init");
+  if (err == 0) err = -uv_async_init(uv_.get(), &posted_->wake, on_wake);
+  if (err != 0) {
+    close(epoll_);
+    throw std::system_error(err, std::generic_category(), "event loop");
   }
-  epoll_event event{};
-  event.events = EPOLLIN;
-  event.data.ptr = nullptr;  // The libuv loop.
-  epoll_ctl(epoll_, EPOLL_CTL_ADD, uv_backend_fd(uv_.get()), &event);
   uv_run(uv_.get(), UV_RUN_NOWAIT);  // Registers the handles in libuv's own set.
 }
 

@@ -33,7 +33,7 @@ ssize_t SocketStream::try_read(std::span<char> out) noexcept {
       if (static_cast<std::size_t>(n) < out.size() && !ended_) readable_ = false;
       return n;
     }
-    if (n == 0) return 0;
+    if (n == 0) return -broken_;
     if (errno == EINTR) continue;
     if (errno == EAGAIN) {
       readable_ = false;
@@ -61,6 +61,8 @@ ssize_t SocketStream::try_write(std::span<const iovec> parts) noexcept {
       writable_ = false;
       return -EAGAIN;
     }
+    // EPIPE alone says nothing of the other direction: the peer may have ended it well.
+    if (errno != EPIPE) broken_ = errno;
     return -errno;
   }
 }
@@ -157,7 +159,8 @@ void remove_stale(const SocketAddress& address) {
   const auto* un = reinterpret_cast<const sockaddr_un*>(address.get());
   struct stat info {};
   if (un->sun_path[0] == '\0' || stat(un->sun_path, &info) != 0 || !S_ISSOCK(info.st_mode)) return;
-  const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  // Without blocking: a server whose queue is full would hold us up.
+  const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (probe < 0) return;
   const bool refused = ::connect(probe, address.get(), address.length()) != 0 && errno == ECONNREFUSED;
   close(probe);
@@ -195,6 +198,19 @@ Result<int> open_listener(const SocketAddress& address, bool reuse_port) {
   return fd;
 }
 
+Result<void> probe_bind(const SocketAddress& address) {
+  const int fd = socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return unexpected(make_system_error(errno, "socket"));
+  const int on = 1;
+  const int off = 0;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (address.family() == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+  const int err = bind(fd, address.get(), address.length()) == 0 ? 0 : errno;
+  close(fd);
+  if (err != 0) return unexpected(make_system_error(err, "bind"));
+  return {};
+}
+
 Acceptor::Acceptor(Loop& loop, int fd) noexcept : loop_(loop), fd_(fd) {}
 
 Acceptor::~Acceptor() {
@@ -205,7 +221,7 @@ Acceptor::~Acceptor() {
 
 void Acceptor::try_accept() noexcept {
   error_ = EAGAIN;
-  if (!ready_) return;
+  if (!ready_ && !stopped_) return;  // Once stopped, what the kernel still has must not be missed.
   sockaddr_storage storage{};
   socklen_t length = sizeof storage;
   do {
@@ -225,10 +241,10 @@ void Acceptor::on_io(std::uint32_t) {
 
 void Acceptor::stop() noexcept {
   stopped_ = true;
-  if (waiter_) {
-    error_ = ECANCELED;
-    loop_.resume_soon(std::exchange(waiter_, nullptr));
-  }
+  if (!waiter_) return;
+  try_accept();
+  if (error_ == EAGAIN) error_ = ECANCELED;
+  loop_.resume_soon(std::exchange(waiter_, nullptr));
 }
 
 bool Acceptor::AcceptAwaiter::await_ready() noexcept {

@@ -41,8 +41,9 @@ class SocketStream final : public Stream, private IoHandler {
   bool armed_ = false;    ///< In the epoll set.
   bool readable_ = true;  ///< False once a read found nothing more; true again by an event.
   bool writable_ = true;
-  bool ended_ =
-      false;  ///< The peer's end of stream or an error was seen by epoll: short reads prove nothing.
+  /// The peer's end of stream or an error was seen by epoll: short reads prove nothing.
+  bool ended_ = false;
+  int broken_ = 0;  ///< The errno of a failed write. The kernel tells it once: reads would see a clean end.
   SocketAddress peer_;
 };
 
@@ -69,6 +70,10 @@ class SocketConnector final : public Connector {
 /// new connections over them. An IPv6 wildcard accepts IPv4 too. A stale Unix socket file that nobody serves
 /// is replaced. Returns the descriptor. Errors: resource or system with `sys` set (EADDRINUSE, EACCES, …).
 [[nodiscard]] Result<int> open_listener(const SocketAddress& address, bool reuse_port);
+
+/// Whether nobody listens on a TCP address, in any way. open_listener with `reuse_port` would share it with
+/// another program of the same user that asks for the same. Errors: as open_listener.
+[[nodiscard]] Result<void> probe_bind(const SocketAddress& address);
 
 /// Accepts connections on a listening socket. Owns the descriptor.
 class Acceptor final : private IoHandler {

@@ -22,10 +22,6 @@ void resume(Loop& loop, std::coroutine_handle<> frame, Ready why) {
   }
 }
 
-void expire(Waiter*& slot) {
-  if (Waiter* waiter = std::exchange(slot, nullptr)) waiter->on_ready(Ready::timeout);
-}
-
 }  // namespace
 
 void WriteSpans::drop(std::size_t n) noexcept {
@@ -61,7 +57,7 @@ bool ReadAwaiter::await_suspend(std::coroutine_handle<> frame) noexcept {
     return false;
   }
   frame_ = frame;
-  stream_.reader_ = this;
+  stream_.set_reader(this);
   return true;
 }
 
@@ -90,13 +86,16 @@ bool ReadyAwaiter::await_ready() const noexcept {
 }
 
 bool ReadyAwaiter::await_suspend(std::coroutine_handle<> frame) noexcept {
-  Waiter*& slot = for_ == For::read ? stream_.reader_ : stream_.writer_;
-  assert(!slot);
+  assert(for_ == For::read ? !stream_.reader_ : !stream_.writer_);
   error_ = stream_.arm();
   if (error_ != 0) return false;
   frame_ = frame;
-  slot = this;
-  if (for_ == For::write) stream_.restart_write_deadline();
+  if (for_ == For::read) {
+    stream_.set_reader(this);
+  } else {
+    stream_.writer_ = this;
+    stream_.restart_write_deadline();
+  }
   return true;
 }
 
@@ -177,8 +176,13 @@ Result<void> WriteAwaiter::await_resume() const noexcept {
 
 Stream::Stream(Loop& loop) noexcept
     : loop_(loop),
-      read_deadline_([](Deadline& d) { expire(static_cast<Stream*>(d.owner())->reader_); }, this),
-      write_deadline_([](Deadline& d) { expire(static_cast<Stream*>(d.owner())->writer_); }, this) {}
+      read_deadline_([](Deadline& d) { static_cast<Stream*>(d.owner())->expire_read(); }, this),
+      write_deadline_(
+          [](Deadline& d) {
+            Waiter*& writer = static_cast<Stream*>(d.owner())->writer_;
+            if (writer) std::exchange(writer, nullptr)->on_ready(Ready::timeout);
+          },
+          this) {}
 
 Stream::~Stream() {
   assert(!reader_ && !writer_);
@@ -196,6 +200,16 @@ void Stream::notify(bool readable, bool writable) {
   if (readable && reader_) std::exchange(reader_, nullptr)->on_ready(Ready::io);
 }
 
+void Stream::set_reader(Waiter* waiter) noexcept {
+  reader_ = waiter;
+  if (read_expired_) loop_.set_deadline(read_deadline_, loop_.now());
+}
+
+void Stream::expire_read() {
+  read_expired_ = true;
+  if (reader_) std::exchange(reader_, nullptr)->on_ready(Ready::timeout);
+}
+
 void Stream::restart_write_deadline() noexcept {
   if (write_timeout_ != kNever) loop_.set_deadline(write_deadline_, loop_.now() + write_timeout_);
 }
@@ -210,7 +224,7 @@ void Stream::cancel_write() noexcept {
 
 void Stream::set_idle_waiter(Waiter* waiter) noexcept {
   assert(!waiter || !reader_);
-  reader_ = waiter;
+  set_reader(waiter);
   if (waiter && arm() != 0) loop_.set_deadline(read_deadline_, loop_.now());
 }
 

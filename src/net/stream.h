@@ -126,9 +126,12 @@ class Stream : public Pooled {
   ReadyAwaiter writable() noexcept { return ReadyAwaiter(*this, ReadyAwaiter::For::write); }
   WriteAwaiter write(const WriteSpans& spans) noexcept { return WriteAwaiter(*this, spans); }
 
-  /// The moment at which a pending read (or readable) gives up with `timeout`; kNever for none. Stays until
-  /// set again.
-  void set_read_deadline(Nanos at) noexcept { loop_.set_deadline(read_deadline_, at); }
+  /// The moment from which a read (or readable) that has to wait gives up with `timeout`; kNever for none.
+  /// Stays until set again, also when it passes while nobody reads.
+  void set_read_deadline(Nanos at) noexcept {
+    read_expired_ = false;
+    loop_.set_deadline(read_deadline_, at);
+  }
   /// How long a pending write may make no progress before it gives up with `timeout`; kNever for no limit.
   void set_write_timeout(Nanos timeout) noexcept { write_timeout_ = timeout; }
 
@@ -138,7 +141,8 @@ class Stream : public Pooled {
   void cancel_write() noexcept;
 
   /// Puts `waiter` in the reader's place without a coroutine: it is called once when the stream becomes
-  /// readable or its read deadline passes. Null takes it away again. For idle connections.
+  /// readable or its read deadline passes. Null takes it away again. For idle connections. Ask is_readable
+  /// first: for what was there before nobody is called.
   void set_idle_waiter(Waiter* waiter) noexcept;
 
   /// True when bytes, the end of the stream or an error are known to be there: no such connection may be
@@ -174,6 +178,8 @@ class Stream : public Pooled {
   friend class ReadyAwaiter;
   friend class WriteAwaiter;
 
+  void set_reader(Waiter* waiter) noexcept;
+  void expire_read();
   void restart_write_deadline() noexcept;
 
   Loop& loop_;
@@ -182,6 +188,7 @@ class Stream : public Pooled {
   Deadline read_deadline_;
   Deadline write_deadline_;
   Nanos write_timeout_ = kNever;
+  bool read_expired_ = false;  ///< The read deadline has passed.
   bool* destroyed_ = nullptr;  ///< Set while notify runs, to learn of the stream's end.
 };
 
