@@ -212,6 +212,8 @@ const char* ChunkDecoder::end_trailer_line() {
   bool underscore = false;
   const char* reason = parse_field_line(*trailers_, line, line_begin_, end, underscore);
   if (reason != nullptr) return reason;
+  if (count_controls(trailers_->bytes().view(line_begin_, end - line_begin_)) != 2)
+    return "a trailer is folded or holds a control character";
   line.removed = (underscore && drop_underscore_) || is_forbidden_trailer(trailers_->name(line), line.id);
   lines.push_back(line);
   line_begin_ = end;

@@ -68,7 +68,6 @@ const char* parse_field_line(const Fields& fields, Fields::Line& line, std::uint
   if (name_size == 0 || name_size > UINT16_MAX) return "a field line does not begin with a name";
   if (text[name_size] != ':') return "a field name is not a token followed by a colon";
   const std::string_view rest = text.substr(name_size + 1, text.size() - name_size - 3);
-  if (has_control(rest)) return "a field value holds a control character or is folded";
   const std::string_view value = trim_blanks(rest);
   underscore = (seen & kUnderscoreOctet) != 0;
   line.name_begin = begin;
@@ -122,19 +121,18 @@ HeadProgress HeadReader::read_first_line(std::span<const char> in) {
                    : failed(HeadStatus::fields_too_large, "the status line is too long");
   }
   bytes.append(piece);
+  const std::string_view line = bytes.view();
   if (lf == std::string_view::npos) {
     // Whatever is not HTTP at all (say, TLS) is told at once, not when a timeout ends the wait for a line
     // end.
-    if (has_control(piece.substr(0, piece.size() - (piece.back() == '\r' ? 1 : 0))))
+    if (has_control(line.substr(0, line.size() - (line.back() == '\r' ? 1 : 0))))
       return failed(HeadStatus::bad_request, "the first line holds a control character");
     return {HeadStatus::need_more, used + piece.size(), ""};
   }
-  const std::string_view line = bytes.view();
   if (line.size() < 2 || line[line.size() - 2] != '\r')
     return failed(HeadStatus::bad_request, "the first line ends in a bare LF");
   first_line_size_ = static_cast<std::uint32_t>(line.size()) - 2;
-  if (has_control(line.substr(0, first_line_size_)) ||
-      line.substr(0, first_line_size_).find('\t') != line.npos)
+  if (has_control(line.substr(0, first_line_size_)) || line.find('\t') != std::string_view::npos)
     return failed(HeadStatus::bad_request, "the first line holds a control character");
   return {HeadStatus::done, used + piece.size(), ""};
 }
@@ -193,6 +191,9 @@ HeadProgress HeadReader::check_lines(std::size_t consumed) noexcept {
   const auto stop = static_cast<std::uint32_t>(head.size()) - 2;
   if ((lines.empty() ? stop : lines.front().name_begin) != first_line_size_ + 2)
     return failed(HeadStatus::bad_request, "the first field line does not begin with a name");
+  // Two for the end of every line and two for the end of the head, which are checked below and above.
+  if (count_controls(head.substr(first_line_size_ + 2)) != 2 * lines.size() + 2)
+    return failed(HeadStatus::bad_request, "a field line is folded or holds a control character");
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const std::uint32_t begin = lines[i].name_begin;
     const std::uint32_t end = i + 1 < lines.size() ? lines[i + 1].name_begin : stop;

@@ -35,9 +35,10 @@ struct HeadProgress {
   const char* reason = "";   ///< On errors: a sentence for the log. Static storage.
 };
 
-/// Checks one whole field line at [begin, end) of the fields' bytes against RFC 9112, 5 (CRLF at the end,
-/// token and colon without space, no control byte, no folding) and fills `line`, its id too. Returns null, or
-/// what is wrong (static storage). Sets `underscore` if the name has one.
+/// Checks the structure of one field line at [begin, end) of the fields' bytes (RFC 9112, 5: CRLF at the end,
+/// token and colon without space) and fills `line`, its id too. That the line holds no control characters but
+/// CRLF, and so is not folded, is for the caller to check: it can do so for many lines at once. Returns null,
+/// or what is wrong (static storage). Sets `underscore` if the name has one.
 [[nodiscard]] const char* parse_field_line(const Fields& fields, Fields::Line& line, std::uint32_t begin,
                                            std::uint32_t end, bool& underscore) noexcept;
 

@@ -295,6 +295,12 @@ TEST_CASE("request heads: incomplete ones want more") {
     REQUIRE(read_request(wire.substr(0, size)) == "need_more");
 }
 
+TEST_CASE("request heads: what is not HTTP is refused before a line ends") {
+  const std::string wire = "\x16\x03\x01";
+  for (std::size_t cut = 0; cut <= wire.size(); ++cut) CHECK(read_request(wire, cut, wire.size()) == "400");
+  for (std::size_t cut = 0; cut <= 5; ++cut) CHECK(read_request("GET\r ", cut, 5) == "400");
+}
+
 TEST_CASE("request heads: limits") {
   HeadLimits limits{.head = 200, .field = 60, .target = 40, .count = 5};
   const auto sized = [](std::size_t size) { return target("/" + std::string(size - 1, 'a')); };
