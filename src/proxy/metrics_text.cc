@@ -1,0 +1,299 @@
+#include "proxy/metrics_text.h"
+
+#include <initializer_list>
+#include <optional>
+#include <utility>
+
+#include "base/json.h"
+#include "proxy/process_usage.h"
+#include "proxy/record.h"
+
+namespace lintel::proxy {
+
+namespace {
+
+using Labels = std::initializer_list<std::pair<std::string_view, std::string_view>>;
+
+/// Writes families in either format; knows how the two differ.
+class Page {
+ public:
+  Page(Buffer& out, MetricsFormat format) noexcept : out_(out), format_(format) {}
+
+  void counter(std::string_view name, std::string_view help) { family(name, "counter", help); }
+  void gauge(std::string_view name, std::string_view help) { family(name, "gauge", help); }
+  void histogram(std::string_view name, std::string_view help) { family(name, "histogram", help); }
+
+  /// One sample of the family begun last, its value as a number of 10^-`digits`.
+  void sample(Labels labels, std::uint64_t value, unsigned digits = 0) {
+    out_.append(name_);
+    append_labels(labels, {});
+    append_value(value, digits);
+  }
+  void signed_sample(Labels labels, std::int64_t value) {
+    // Workers' gauges are read one after the other; a sum may for a moment fall below nothing.
+    sample(labels, value < 0 ? 0 : static_cast<std::uint64_t>(value));
+  }
+  void histogram_sample(Labels labels, const HistogramTotal& total);
+  void end() {
+    if (format_ == MetricsFormat::openmetrics) out_.append(std::string_view("# EOF\n"));
+  }
+
+ private:
+  void family(std::string_view name, std::string_view type, std::string_view help);
+  void append_labels(Labels labels, std::string_view le);
+  void append_value(std::uint64_t value, unsigned digits) {
+    out_.append(' ');
+    if (digits == 0) {
+      out_.append_number(value);
+    } else {
+      append_fixed(out_, value, digits);
+    }
+    out_.append('\n');
+  }
+
+  Buffer& out_;
+  MetricsFormat format_;
+  std::string_view name_;
+};
+
+void Page::family(std::string_view name, std::string_view type, std::string_view help) {
+  name_ = name;
+  // In OpenMetrics a counter's family has no suffix, only its samples have.
+  if (format_ == MetricsFormat::openmetrics && type == "counter") name.remove_suffix(6);
+  for (const auto& [keyword, text] : {std::pair("# HELP ", help), std::pair("# TYPE ", type)}) {
+    out_.append(std::string_view(keyword));
+    out_.append(name);
+    out_.append(' ');
+    out_.append(text);
+    out_.append('\n');
+  }
+}
+
+void append_label_value(Buffer& out, std::string_view value) {
+  for (const char c : value) {
+    if (c == '\\' || c == '"') out.append('\\');
+    if (c == '\n') {
+      out.append(std::string_view("\\n"));
+    } else {
+      out.append(c);
+    }
+  }
+}
+
+void Page::append_labels(Labels labels, std::string_view le) {
+  char separator = '{';
+  const auto add = [&](std::string_view key, std::string_view value) {
+    out_.append(separator);
+    separator = ',';
+    out_.append(key);
+    out_.append(std::string_view("=\""));
+    append_label_value(out_, value);
+    out_.append('"');
+  };
+  for (const auto& [key, value] : labels) add(key, value);
+  if (!le.empty()) add("le", le);
+  if (separator == ',') out_.append('}');
+}
+
+void Page::histogram_sample(Labels labels, const HistogramTotal& total) {
+  static constexpr std::array<std::string_view, kDurationBounds.size() + 1> kBounds = {
+      "0.001", "0.0025", "0.005", "0.01", "0.025", "0.05", "0.1", "0.25",
+      "0.5",   "1.0",    "5.0",   "10.0", "30.0",  "60.0", "+Inf"};
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < kBounds.size(); ++i) {
+    sum += total.buckets[i];
+    std::string_view bound = kBounds[i];
+    if (format_ == MetricsFormat::prometheus && bound.ends_with(".0")) bound.remove_suffix(2);
+    out_.append(name_);
+    out_.append(std::string_view("_bucket"));
+    append_labels(labels, bound);
+    append_value(sum, 0);
+  }
+  out_.append(name_);
+  out_.append(std::string_view("_sum"));
+  append_labels(labels, {});
+  append_value(total.sum_ns, 9);
+  out_.append(name_);
+  out_.append(std::string_view("_count"));
+  append_labels(labels, {});
+  append_value(total.count, 0);
+}
+
+/// The labels of a key of RouteStats::requests.
+struct RequestLabels {
+  explicit RequestLabels(std::uint32_t key) {
+    if (key == KeyedCounters::kOtherKey) return;
+    code = std::to_string(key >> 8);
+    method = http::method_name(static_cast<http::Method>(key >> 2 & 0x3f));
+    proto = version_name(static_cast<http::Version>(key & 3));
+  }
+  std::string code = "other";
+  std::string_view method = "OTHER";
+  std::string_view proto = "other";
+};
+
+std::string code_label(std::uint32_t key) {
+  return key == KeyedCounters::kOtherKey ? "other" : std::to_string(key);
+}
+
+std::string_view reason_label(std::uint32_t key) {
+  return key < kEndReasonCount ? end_reason_token(static_cast<EndReason>(key)) : "other";
+}
+
+std::uint64_t milliseconds(double seconds) {
+  return static_cast<std::uint64_t>(seconds * 1000);
+}
+
+void add_config(Page& page, const ProcessInfo& process) {
+  page.gauge("lintel_build_info", "Always 1; the label is the program's version.");
+  page.sample({{"version", process.version}}, 1);
+  page.gauge("lintel_config_info", "Always 1; the label is the hash of the configuration in force.");
+  page.sample({{"hash", process.config_hash}}, 1);
+  page.gauge("lintel_config_generation", "Number of the configuration in force, from 1.");
+  page.sample({}, process.generation);
+  page.gauge("lintel_config_last_reload_success", "1 if the last reload was taken, 0 if it was refused.");
+  page.sample({}, process.last_reload_success ? 1 : 0);
+  page.gauge("lintel_config_last_reload_timestamp_seconds", "When the last reload was tried.");
+  page.sample({}, milliseconds(process.last_reload_time), 3);
+  page.counter("lintel_config_reloads_total", "Reloads tried.");
+  page.sample({{"result", "ok"}}, process.reloads_ok);
+  page.sample({{"result", "failed"}}, process.reloads_failed);
+  page.gauge("lintel_workers", "Worker threads.");
+  page.sample({}, process.workers);
+  page.counter("lintel_log_dropped_lines_total",
+               "Log lines dropped because the log could not be written fast enough.");
+  page.sample({{"log", "access"}}, process.access_log_dropped);
+  page.sample({{"log", "error"}}, process.error_log_dropped);
+}
+
+void add_listeners(Page& page, const StatsTotal& total) {
+  page.gauge("lintel_listener_connections", "Open client connections.");
+  for (const auto& [name, sum] : total.listeners) page.signed_sample({{"listener", name}}, sum.connections);
+  page.counter("lintel_listener_accepts_total", "Client connections by what became of them when they came.");
+  for (const auto& [name, sum] : total.listeners) {
+    page.sample({{"listener", name}, {"result", "ok"}}, sum.accepts_ok);
+    page.sample({{"listener", name}, {"result", "limit"}}, sum.accepts_limit);
+    page.sample({{"listener", name}, {"result", "error"}}, sum.accepts_error);
+  }
+  page.counter("lintel_listener_received_bytes_total", "Bytes read from client connections.");
+  for (const auto& [name, sum] : total.listeners) page.sample({{"listener", name}}, sum.bytes_in);
+  page.counter("lintel_listener_sent_bytes_total", "Bytes written to client connections.");
+  for (const auto& [name, sum] : total.listeners) page.sample({{"listener", name}}, sum.bytes_out);
+}
+
+void add_routes(Page& page, const StatsTotal& total) {
+  page.counter("lintel_requests_total", "Finished requests; code 0 where no answer was sent.");
+  for (const auto& [names, sum] : total.routes) {
+    for (const auto& [key, count] : sum.requests) {
+      const RequestLabels labels(key);
+      page.sample({{"listener", names.first},
+                   {"route", names.second},
+                   {"code", labels.code},
+                   {"method", labels.method},
+                   {"proto", labels.proto}},
+                  count);
+    }
+  }
+  page.histogram("lintel_request_duration_seconds",
+                 "From a request's first byte to the end of its response.");
+  for (const auto& [names, sum] : total.routes) {
+    page.histogram_sample({{"listener", names.first}, {"route", names.second}}, sum.duration);
+  }
+  page.counter("lintel_request_bytes_total", "Bytes of request bodies.");
+  for (const auto& [names, sum] : total.routes) {
+    page.sample({{"listener", names.first}, {"route", names.second}}, sum.request_bytes);
+  }
+  page.counter("lintel_response_bytes_total", "Bytes of response bodies.");
+  for (const auto& [names, sum] : total.routes) {
+    page.sample({{"listener", names.first}, {"route", names.second}}, sum.response_bytes);
+  }
+  page.gauge("lintel_requests_in_flight", "Requests that have a route and are not finished.");
+  for (const auto& [names, sum] : total.routes) {
+    page.signed_sample({{"listener", names.first}, {"route", names.second}}, sum.in_flight);
+  }
+}
+
+void add_pools(Page& page, const StatsTotal& total) {
+  page.histogram("lintel_upstream_connect_seconds", "Time to open a connection to a server.");
+  for (const auto& [name, sum] : total.pools) page.histogram_sample({{"pool", name}}, sum.connect);
+  page.histogram("lintel_upstream_ttfb_seconds",
+                 "From a request sent to the first byte of the server's answer.");
+  for (const auto& [name, sum] : total.pools) page.histogram_sample({{"pool", name}}, sum.first_byte);
+  page.counter("lintel_upstream_retries_total", "Attempts that were followed by another, by how they ended.");
+  for (const auto& [name, sum] : total.pools) {
+    for (const auto& [key, count] : sum.retries)
+      page.sample({{"pool", name}, {"reason", reason_label(key)}}, count);
+  }
+}
+
+void add_servers(Page& page, const StatsTotal& total, const ProcessInfo& process) {
+  page.counter("lintel_upstream_requests_total",
+               "Attempts by the status that the server answered with; 0 for none.");
+  for (const auto& [names, sum] : total.servers) {
+    for (const auto& [key, count] : sum.requests) {
+      page.sample({{"pool", names.first}, {"server", names.second}, {"code", code_label(key)}}, count);
+    }
+  }
+  page.counter("lintel_upstream_errors_total", "Attempts that failed, by how they ended.");
+  for (const auto& [names, sum] : total.servers) {
+    for (const auto& [key, count] : sum.errors) {
+      page.sample({{"pool", names.first}, {"server", names.second}, {"reason", reason_label(key)}}, count);
+    }
+  }
+  page.gauge("lintel_upstream_connections", "Connections to servers, in use and kept.");
+  for (const auto& [names, sum] : total.servers) {
+    page.signed_sample({{"pool", names.first}, {"server", names.second}, {"state", "active"}}, sum.active);
+    page.signed_sample({{"pool", names.first}, {"server", names.second}, {"state", "idle"}}, sum.idle);
+  }
+  page.gauge("lintel_server_weight", "A server's configured share of its pool.");
+  for (const auto& [names, weight] : process.server_weights) {
+    page.sample({{"pool", names.first}, {"server", names.second}}, weight);
+  }
+}
+
+void add_process(Page& page, const ProcessInfo& process) {
+  const ProcessUsage usage = read_process_usage();
+  page.counter("process_cpu_seconds_total", "User and system CPU time.");
+  page.sample({}, usage.cpu_us, 6);
+  page.gauge("process_max_fds", "Most file descriptors that may be open.");
+  page.sample({}, usage.max_fds);
+  page.gauge("process_start_time_seconds", "When the process started.");
+  page.sample({}, milliseconds(process.start_time), 3);
+  const auto add = [&](std::string_view name, std::string_view help, std::optional<std::uint64_t> value) {
+    if (!value) return;
+    page.gauge(name, help);
+    page.sample({}, *value);
+  };
+  add("process_open_fds", "Open file descriptors.", usage.open_fds);
+  add("process_resident_memory_bytes", "Memory in use.", usage.resident_bytes);
+  add("process_virtual_memory_bytes", "Address space in use.", usage.virtual_bytes);
+}
+
+}  // namespace
+
+MetricsFormat metrics_format(std::string_view accept) noexcept {
+  return accept.find("application/openmetrics-text") != std::string_view::npos ? MetricsFormat::openmetrics
+                                                                               : MetricsFormat::prometheus;
+}
+
+std::string_view metrics_content_type(MetricsFormat format) noexcept {
+  return format == MetricsFormat::openmetrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+                                              : "text/plain; version=0.0.4; charset=utf-8";
+}
+
+void format_metrics(Buffer& out, const StatsTotal& total, const ProcessInfo& process, MetricsFormat format) {
+  Page page(out, format);
+  add_config(page, process);
+  add_listeners(page, total);
+  add_routes(page, total);
+  add_pools(page, total);
+  add_servers(page, total, process);
+  page.counter("lintel_end_reason_total", "Requests and tunnels by how they ended.");
+  for (const EndReasonInfo& info : end_reasons()) {
+    page.sample({{"reason", info.token}}, total.end_reasons[static_cast<std::size_t>(info.reason)]);
+  }
+  add_process(page, process);
+  page.end();
+}
+
+}  // namespace lintel::proxy

@@ -1,0 +1,167 @@
+#include "proxy/stats_json.h"
+
+#include <string>
+
+#include "base/json.h"
+#include "proxy/process_usage.h"
+
+namespace lintel::proxy {
+
+namespace {
+
+std::string code_key(std::uint32_t code) {
+  return code == KeyedCounters::kOtherKey ? "other" : std::to_string(code);
+}
+
+std::string_view reason_key(std::uint32_t key) {
+  return key < kEndReasonCount ? end_reason_token(static_cast<EndReason>(key)) : "other";
+}
+
+std::uint64_t milliseconds(double seconds) {
+  return static_cast<std::uint64_t>(seconds * 1000);
+}
+
+void add_histogram(JsonWriter& json, std::string_view name, const HistogramTotal& total) {
+  json.key(name).begin_object();
+  json.key("count").number(total.count);
+  json.key("sum_ms").decimal(total.sum_ns / 1000);
+  json.key("buckets").begin_array();
+  for (std::size_t i = 0; i < total.buckets.size(); ++i) {
+    json.begin_object();
+    if (i < kDurationBounds.size()) {
+      json.key("to_ms").decimal(static_cast<std::uint64_t>(kDurationBounds[i]) / 1000);
+    }
+    json.key("count").number(total.buckets[i]).end_object();
+  }
+  json.end_array().end_object();
+}
+
+void add_reasons(JsonWriter& json, std::string_view name,
+                 const std::map<std::uint32_t, std::uint64_t>& counts) {
+  json.key(name).begin_object();
+  for (const auto& [key, count] : counts) json.key(reason_key(key)).number(count);
+  json.end_object();
+}
+
+void add_requests(JsonWriter& json, const std::map<std::uint32_t, std::uint64_t>& counts) {
+  std::uint64_t sum = 0;
+  json.key("by_status").begin_object();
+  for (const auto& [code, count] : counts) {
+    json.key(code_key(code)).number(count);
+    sum += count;
+  }
+  json.end_object().key("requests").number(sum);
+}
+
+void add_process(JsonWriter& json, const ProcessInfo& process) {
+  const ProcessUsage usage = read_process_usage();
+  json.key("version").text(process.version);
+  json.key("process").begin_object();
+  json.key("start_time").decimal(milliseconds(process.start_time));
+  json.key("workers").number(process.workers);
+  json.key("cpu_ms").decimal(usage.cpu_us);
+  if (usage.resident_bytes) json.key("resident_bytes").number(*usage.resident_bytes);
+  if (usage.open_fds) json.key("open_fds").number(*usage.open_fds);
+  json.key("max_fds").number(usage.max_fds);
+  json.key("access_log_dropped").number(process.access_log_dropped);
+  json.key("error_log_dropped").number(process.error_log_dropped);
+  json.end_object();
+  json.key("config").begin_object();
+  json.key("hash").text(process.config_hash);
+  json.key("generation").number(process.generation);
+  json.key("last_reload_success").boolean(process.last_reload_success);
+  json.key("last_reload_time").decimal(milliseconds(process.last_reload_time));
+  json.key("reloads_ok").number(process.reloads_ok);
+  json.key("reloads_failed").number(process.reloads_failed);
+  json.end_object();
+}
+
+void add_listeners(JsonWriter& json, const StatsTotal& total) {
+  json.key("listeners").begin_array();
+  for (const auto& [name, sum] : total.listeners) {
+    json.begin_object();
+    json.key("name").text(name);
+    json.key("connections").signed_number(sum.connections);
+    json.key("accepts").begin_object();
+    json.key("ok").number(sum.accepts_ok);
+    json.key("limit").number(sum.accepts_limit);
+    json.key("error").number(sum.accepts_error).end_object();
+    json.key("bytes_in").number(sum.bytes_in);
+    json.key("bytes_out").number(sum.bytes_out);
+    json.end_object();
+  }
+  json.end_array();
+}
+
+void add_routes(JsonWriter& json, const StatsTotal& total) {
+  json.key("routes").begin_array();
+  for (const auto& [names, sum] : total.routes) {
+    std::map<std::uint32_t, std::uint64_t> by_status;
+    for (const auto& [key, count] : sum.requests) {
+      by_status[key == KeyedCounters::kOtherKey ? key : key >> 8] += count;
+    }
+    json.begin_object();
+    json.key("listener").text(names.first);
+    json.key("name").text(names.second);
+    add_requests(json, by_status);
+    json.key("in_flight").signed_number(sum.in_flight);
+    json.key("bytes_in").number(sum.request_bytes);
+    json.key("bytes_out").number(sum.response_bytes);
+    add_histogram(json, "duration", sum.duration);
+    json.end_object();
+  }
+  json.end_array();
+}
+
+void add_servers(JsonWriter& json, const std::string& pool, const StatsTotal& total,
+                 const ProcessInfo& process) {
+  json.key("servers").begin_array();
+  for (auto it = total.servers.lower_bound({pool, ""}); it != total.servers.end() && it->first.first == pool;
+       ++it) {
+    const StatsTotal::Server& sum = it->second;
+    json.begin_object();
+    json.key("name").text(it->first.second);
+    const auto weight = process.server_weights.find(it->first);
+    if (weight != process.server_weights.end()) json.key("weight").number(weight->second);
+    add_requests(json, sum.requests);
+    add_reasons(json, "errors", sum.errors);
+    json.key("active").signed_number(sum.active);
+    json.key("idle").signed_number(sum.idle);
+    json.end_object();
+  }
+  json.end_array();
+}
+
+void add_pools(JsonWriter& json, const StatsTotal& total, const ProcessInfo& process) {
+  json.key("pools").begin_array();
+  for (const auto& [name, sum] : total.pools) {
+    json.begin_object();
+    json.key("name").text(name);
+    add_servers(json, name, total, process);
+    add_reasons(json, "retries", sum.retries);
+    add_histogram(json, "connect", sum.connect);
+    add_histogram(json, "first_byte", sum.first_byte);
+    json.end_object();
+  }
+  json.end_array();
+}
+
+}  // namespace
+
+void format_stats_json(Buffer& out, const StatsTotal& total, const ProcessInfo& process) {
+  JsonWriter json(out);
+  json.begin_object();
+  json.key("schema").number(1);
+  add_process(json, process);
+  add_listeners(json, total);
+  add_routes(json, total);
+  add_pools(json, total, process);
+  json.key("end_reasons").begin_object();
+  for (const EndReasonInfo& info : end_reasons()) {
+    json.key(info.token).number(total.end_reasons[static_cast<std::size_t>(info.reason)]);
+  }
+  json.end_object().end_object();
+  out.append('\n');
+}
+
+}  // namespace lintel::proxy
