@@ -177,19 +177,19 @@ std::string_view nearest_word(std::string_view word, const std::vector<std::stri
   if (word.size() > kMaxShownWord) return {};
   const std::string meant = folded(word);
   std::string_view best;
+  std::string_view abbreviated;
   std::size_t least = 1 + std::max<std::size_t>(1, meant.size() / 3);
   for (const std::string_view candidate : candidates) {
     const std::string target = folded(candidate);
-    std::size_t distance = edit_distance(meant, target);
-    const bool abbreviated = std::min(meant.size(), target.size()) >= 3 &&
-                             (target.starts_with(meant) || meant.starts_with(target));
-    if (abbreviated) distance = std::min<std::size_t>(distance, 1);
+    const std::size_t distance = edit_distance(meant, target);
     if (distance < least && distance < target.size()) {
       least = distance;
       best = candidate;
     }
+    const bool begins = target.starts_with(meant) || meant.starts_with(target);
+    if (abbreviated.empty() && begins && std::min(meant.size(), target.size()) >= 3) abbreviated = candidate;
   }
-  return best;
+  return best.empty() ? abbreviated : best;
 }
 
 std::string join_words(const std::vector<std::string_view>& words, std::size_t most) {

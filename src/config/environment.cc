@@ -63,7 +63,9 @@ std::optional<std::string> expand(std::string_view text, const Environment& envi
     }
     const std::size_t close = text.find('}');
     if (close == std::string_view::npos) {
-      why = "\"${\" has no closing \"}\"; write $$ for a dollar sign";
+      why =
+          "\"${\" has no closing \"}\"; inside [ ] or { } quote the whole value, and write $$ for a dollar "
+          "sign";
       return std::nullopt;
     }
     const auto value = look_up(text.substr(2, close - 2), environment, why);

@@ -46,8 +46,9 @@ class Parser {
     fail(node.place, path, "expected " + std::string(wanted) + ", " + found, std::move(suggestion));
   }
 
-  void entry(const ObjectType& type, const YamlNode::Entry& entry, void* target, const Path& path);
-  void unknown_key(const ObjectType& type, const YamlNode& key, const Path& path);
+  std::string_view entry(const ObjectType& type, const YamlNode::Entry& entry, void* target,
+                         const Path& path);
+  std::string_view unknown_key(const ObjectType& type, const YamlNode& key, const Path& path);
   bool set_before(const Field& field, const YamlNode& node, const Path& path);
   void number(const Type& type, const YamlNode& node, void* target, const Path& path);
   std::optional<std::int64_t> parse_number(const Type& type, const YamlNode& node, const Path& path);
@@ -122,7 +123,13 @@ void Parser::object(const ObjectType& type, const YamlNode& node, void* target, 
     wrong_kind(node, path, "a mapping", std::move(keys));
     return;
   }
-  for (const YamlNode::Entry& each : node.entries) entry(type, each, target, path);
+  std::vector<std::string_view> meant;
+  for (const YamlNode::Entry& each : node.entries) meant.push_back(entry(type, each, target, path));
+  for (const std::string_view key : meant) {
+    // A misspelt key counts as given, so that its absence is not reported as well.
+    const std::string inside = path.child(key).key;
+    if (!key.empty() && report_.find(inside) == nullptr) report_.fail(inside);
+  }
   for (const Field& field : type.fields) {
     if (!field.is_required || report_.find(path.child(field.key).key) != nullptr) continue;
     const Path missing = path.child(field.key);
@@ -136,32 +143,35 @@ void Parser::object(const ObjectType& type, const YamlNode& node, void* target, 
   }
 }
 
-void Parser::entry(const ObjectType& type, const YamlNode::Entry& entry, void* target, const Path& path) {
+/// Returns the key that was probably meant when this one is unknown.
+std::string_view Parser::entry(const ObjectType& type, const YamlNode::Entry& entry, void* target,
+                               const Path& path) {
   const Field* field = type.find(entry.key.text);
   if (field == nullptr) {
-    unknown_key(type, entry.key, path);
-    return;
+    return unknown_key(type, entry.key, path);
   }
   const Path inside = path.child(field->key);
-  if (field->is_directive() || set_before(*field, entry.value, inside)) return;
+  if (field->is_directive() || set_before(*field, entry.value, inside)) return {};
   const Place& place = entry.value.kind == YamlNode::Kind::null ? entry.key.place : entry.value.place;
   report_.locate(inside.key, {place, inside.display});
   if (entry.value.kind != YamlNode::Kind::null) {
     value(field->type, entry.value, member_of(*field, target), inside);
-    return;
+    return {};
   }
   YamlNode empty = entry.value;  // its own place is that of whatever follows
   empty.place = entry.key.place;
   value(field->type, empty, member_of(*field, target), inside);
+  return {};
 }
 
-void Parser::unknown_key(const ObjectType& type, const YamlNode& key, const Path& path) {
+/// Returns the key that was probably meant, or an empty view.
+std::string_view Parser::unknown_key(const ObjectType& type, const YamlNode& key, const Path& path) {
   const std::vector<std::string_view> keys = type.keys();
   report_.add(Severity::error, {key.place, path.display}, "unknown key " + quote(key.text),
               suggest(key.text, keys, "known keys"));
-  // What the key probably meant counts as given, so that its absence is not reported as well.
   const std::string_view meant = nearest_word(key.text, keys);
-  report_.fail(path.child(meant.empty() ? std::string_view("?") : meant).key);
+  if (meant.empty()) report_.fail(path.child("?").key);
+  return meant;
 }
 
 /// Reports a setting that an earlier file gave already. Mappings merge, their keys are looked at one by one.

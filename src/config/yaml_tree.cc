@@ -267,7 +267,10 @@ YamlNode parse_yaml(std::string_view text, const std::string& file, Report& repo
     broken = place_of(limit.mark, file);
     message = limit.message;
   }
-  report.add(Severity::error, {broken, ""}, message);
+  Diagnostic& added = report.add(Severity::error, {broken, ""}, message);
+  if (added.source_line.find("${") != std::string::npos) {
+    added.suggestion = "inside [ ] or { } a value with ${NAME} must be quoted";
+  }
   report.fail("");
   return {};
 }

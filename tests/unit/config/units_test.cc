@@ -1,0 +1,98 @@
+#include "config/units.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+using namespace lintel::config;
+
+TEST_CASE("durations: accepted forms and their printed form") {
+  struct Row {
+    const char* text;
+    milliseconds value;
+    const char* printed;
+  };
+  const Row rows[] = {{"250ms", 250ms, "250ms"},
+                      {"5s", 5s, "5s"},
+                      {"1m", 1min, "1m"},
+                      {"2h", 2h, "2h"},
+                      {"1h30m", 90min, "90m"},
+                      {"75s", 75s, "75s"},
+                      {"1m30s500ms", 90500ms, "90500ms"},
+                      {"0s", 0ms, "0s"},
+                      {"0ms", 0ms, "0s"}};
+  for (const Row& row : rows) {
+    CAPTURE(row.text);
+    std::string why;
+    CHECK(parse_duration(row.text, why) == row.value);
+    CHECK(format_duration(row.value) == row.printed);
+    CHECK(parse_duration(row.printed, why) == row.value);
+  }
+}
+
+TEST_CASE("durations: refused forms say why") {
+  const std::pair<const char*, const char*> rows[] = {
+      {"", "not a duration"},     {"10", "has no unit; a duration is a number with ms, s, m or h"},
+      {"0", "has no unit"},       {"1.5s", "fraction"},
+      {"1d", "not a duration"},   {"5 s", "not a duration"},
+      {"-5s", "not a duration"},  {"1s1m", "not a duration"},
+      {"1s1s", "not a duration"}, {"s", "not a duration"},
+      {"5S", "not a duration"},   {"9223372036854775807h", "too large"},
+      {"1s5", "not a duration"},  {"99999999999999999999s", "not a duration"},
+  };
+  for (const auto& [text, expected] : rows) {
+    CAPTURE(text);
+    std::string why;
+    CHECK_FALSE(parse_duration(text, why));
+    CHECK_MESSAGE(why.find(expected) != std::string::npos, why);
+  }
+}
+
+TEST_CASE("sizes") {
+  struct Row {
+    const char* text;
+    std::uint64_t value;
+    const char* printed;
+  };
+  const Row rows[] = {{"64KiB", 65536, "64KiB"},   {"10MiB", 10485760, "10MiB"}, {"1GiB", 1073741824, "1GiB"},
+                      {"64k", 65536, "64KiB"},     {"10m", 10485760, "10MiB"},   {"1g", 1073741824, "1GiB"},
+                      {"1K", 1024, "1KiB"},        {"1500B", 1500, "1500B"},     {"0B", 0, "0B"},
+                      {"2048kib", 2097152, "2MiB"}};
+  for (const Row& row : rows) {
+    CAPTURE(row.text);
+    std::string why;
+    CHECK(parse_size(row.text, why) == Bytes{row.value});
+    CHECK(format_size(Bytes{row.value}) == row.printed);
+  }
+  const std::pair<const char*, const char*> refused[] = {
+      {"1024", "has no unit; a size is a number with B, KiB"},
+      {"10MB", "write 10MiB"},
+      {"1.5m", "fraction"},
+      {"KiB", "not a size"},
+      {"", "not a size"},
+      {"-1k", "not a size"},
+      {"9223372036854775807k", "too large"}};
+  for (const auto& [text, expected] : refused) {
+    CAPTURE(text);
+    std::string why;
+    CHECK_FALSE(parse_size(text, why));
+    CHECK_MESSAGE(why.find(expected) != std::string::npos, why);
+  }
+}
+
+TEST_CASE("integers and booleans") {
+  std::string why;
+  CHECK(parse_integer("0", why) == 0);
+  CHECK(parse_integer("-7", why) == -7);
+  CHECK(parse_integer("9223372036854775807", why) == 9223372036854775807);
+  for (const char* text :
+       {"", "-", "010", "00", "0x50", "1_000", "1e3", "1.0", "+1", "9223372036854775808"}) {
+    CAPTURE(text);
+    CHECK_FALSE(parse_integer(text, why));
+  }
+  for (const char* text : {"true", "True", "TRUE", "on", "On", "ON", "yes", "Yes", "YES"}) {
+    CHECK(parse_boolean(text) == true);
+  }
+  for (const char* text : {"false", "off", "no", "No", "OFF"}) CHECK(parse_boolean(text) == false);
+  for (const char* text : {"", "1", "0", "y", "n", "tRUE", "enabled"}) CHECK_FALSE(parse_boolean(text));
+}
