@@ -305,7 +305,8 @@ void ResponseHead::clear() noexcept {
   keep_alive_seconds = 0;
 }
 
-std::string_view reason_phrase(int status) noexcept {
+// A table; as long as the list of codes.
+std::string_view reason_phrase(int status) noexcept {  // NOLINT(readability-function-size)
   switch (status) {
     case 100:
       return "Continue";
