@@ -1,0 +1,190 @@
+#include "app/options.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <vector>
+
+#include "app/version.h"
+#include "config/diagnostic.h"
+
+namespace lintel::app {
+namespace {
+
+struct VerbInfo {
+  std::string_view name;
+  Verb verb;
+  std::string_view usage;
+  std::string_view summary;
+  std::string_view details;
+};
+
+constexpr std::array kVerbs = {
+    VerbInfo{
+        "run", Verb::run, "lintel run [-c FILE]", "serve in the foreground",
+        "  -c, --config FILE   the configuration; without it /etc/lintel/lintel.yaml if it exists,\n"
+        "                      else a demo on http://127.0.0.1:8080 (LINTEL_DEMO_PORT sets another port)\n"
+        "\n"
+        "Signals: HUP loads the configuration again, TERM and INT stop gracefully within shutdown.timeout\n"
+        "(a second one at once), QUIT stops gracefully without a limit, USR1 opens log files again.\n"
+        "Exit codes: 0 stopped as told, 1 configuration invalid, 2 bad command line, 3 cannot listen.\n"},
+    VerbInfo{"check", Verb::check, "lintel check FILE [--print-defaults] [--json]",
+             "say whether a configuration is valid",
+             "  --print-defaults    print the configuration in force, with every default\n"
+             "  --json              print the findings as JSON\n"
+             "\n"
+             "\"lintel -t -c FILE\" does the same. Exit codes: 0 valid, 1 invalid, 2 bad command line.\n"},
+    VerbInfo{"schema", Verb::schema, "lintel schema [--man]", "print the JSON Schema of the configuration",
+             "  --man               print the manual page lintel.yaml(5) instead\n"},
+    VerbInfo{"version", Verb::version, "lintel version", "print the version", ""},
+    VerbInfo{"help", Verb::help, "lintel help [COMMAND]", "explain a command", ""},
+};
+
+const VerbInfo& info(Verb verb) {
+  return *std::find_if(kVerbs.begin(), kVerbs.end(), [verb](const VerbInfo& i) { return i.verb == verb; });
+}
+
+std::optional<Verb> verb_named(std::string_view name) {
+  for (const VerbInfo& verb : kVerbs) {
+    if (verb.name == name) return verb.verb;
+  }
+  return std::nullopt;
+}
+
+std::string unknown_command(std::string_view word) {
+  std::vector<std::string_view> names;
+  for (const VerbInfo& verb : kVerbs) names.push_back(verb.name);
+  return "unknown command " + config::quote(word) + " (" + config::suggest(word, names) + ")";
+}
+
+std::vector<std::string_view> known_options(Verb verb) {
+  switch (verb) {
+    case Verb::run:
+      return {"-c", "--config", "--help"};
+    case Verb::check:
+      return {"-c", "--config", "--print-defaults", "--json", "--help"};
+    case Verb::schema:
+      return {"--man", "--help"};
+    case Verb::version:
+    case Verb::help:
+      break;
+  }
+  return {"--help"};
+}
+
+/// Reads the words behind a verb.
+class Reader {
+ public:
+  Reader(Verb verb, std::span<const std::string_view> words) : words_(words) { options_.verb = verb; }
+
+  tl::expected<Options, std::string> read() {
+    while (next_ < words_.size() && error_.empty()) {
+      const std::string_view word = words_[next_++];
+      if (word == "--help" || word == "-h") return Options{.verb = Verb::help, .topic = options_.verb};
+      if (word.size() > 1 && word.front() == '-') {
+        option(word);
+      } else {
+        operand(word);
+      }
+    }
+    if (error_.empty() && options_.verb == Verb::check && options_.file.empty()) {
+      fail("lintel check needs a file: " + std::string(info(Verb::check).usage));
+    }
+    if (!error_.empty()) return tl::unexpected(error_);
+    return options_;
+  }
+
+ private:
+  void fail(std::string message) { error_ = std::move(message); }
+
+  [[nodiscard]] bool takes_file() const { return options_.verb == Verb::run || options_.verb == Verb::check; }
+
+  void set_file(std::string_view file) {
+    if (!options_.file.empty()) return fail("two configuration files are given, one is expected");
+    if (file.empty()) return fail("the name of the configuration file is empty");
+    options_.file = file;
+  }
+
+  void option(std::string_view word) {
+    const bool check = options_.verb == Verb::check;
+    if (takes_file() && (word == "-c" || word == "--config")) {
+      if (next_ == words_.size()) return fail(std::string(word) + " needs a file behind it");
+      set_file(words_[next_++]);
+    } else if (takes_file() && word.starts_with("--config=")) {
+      set_file(word.substr(9));
+    } else if (check && word == "--print-defaults") {
+      options_.print_defaults = true;
+    } else if (check && word == "--json") {
+      options_.json = true;
+    } else if (options_.verb == Verb::schema && word == "--man") {
+      options_.man = true;
+    } else {
+      fail("lintel " + std::string(info(options_.verb).name) + ": unknown option " + config::quote(word) +
+           " (" + config::suggest(word, known_options(options_.verb)) + ")");
+    }
+  }
+
+  void operand(std::string_view word) {
+    const std::optional<Verb> verb = verb_named(word);
+    if (options_.verb == Verb::check) {
+      set_file(word);
+    } else if (options_.verb == Verb::help && verb) {
+      options_.topic = *verb;
+    } else if (options_.verb == Verb::help) {
+      fail(unknown_command(word));
+    } else if (options_.verb == Verb::run) {
+      fail("lintel run takes the file behind -c: lintel run -c " + std::string(word));
+    } else {
+      fail("lintel " + std::string(info(options_.verb).name) + " takes no " + config::quote(word));
+    }
+  }
+
+  std::span<const std::string_view> words_;
+  std::size_t next_ = 0;
+  Options options_;
+  std::string error_;
+};
+
+}  // namespace
+
+tl::expected<Options, std::string> parse_options(std::span<const std::string_view> arguments) {
+  if (arguments.empty()) return tl::unexpected(std::string("a command is missing; lintel help lists them"));
+  const std::string_view first = arguments.front();
+  const auto rest = arguments.subspan(1);
+  if (first == "-t") return Reader(Verb::check, rest).read();
+  if (first == "--help" || first == "-h") return Reader(Verb::help, rest).read();
+  if (first == "--version" || first == "-v" || first == "-V") return Reader(Verb::version, rest).read();
+  // "lintel -c FILE -t", as nginx users write it.
+  if (first == "-c" && arguments.size() == 3 && arguments[2] == "-t") {
+    return Reader(Verb::check, arguments.first(2)).read();
+  }
+  if (const std::optional<Verb> verb = verb_named(first)) return Reader(*verb, rest).read();
+  if (first.front() == '-') {
+    return tl::unexpected("unknown option " + config::quote(first) +
+                          " before a command; lintel help lists the commands");
+  }
+  return tl::unexpected(unknown_command(first));
+}
+
+std::string help_text(Verb topic) {
+  if (topic != Verb::help) {
+    const VerbInfo& verb = info(topic);
+    std::string text = "Usage: " + std::string(verb.usage) + "\n\n" + std::string(verb.summary) + "\n";
+    text[text.find("\n\n") + 2] = static_cast<char>(verb.summary.front() - 'a' + 'A');
+    if (!verb.details.empty()) text += "\n" + std::string(verb.details);
+    return text;
+  }
+  std::string text = "Lintel, a load balancer and reverse proxy.\n\n";
+  for (const VerbInfo& verb : kVerbs) {
+    std::string line = "  " + std::string(verb.usage);
+    line.resize(std::max<std::size_t>(line.size() + 2, 52), ' ');
+    text += line + std::string(verb.summary) + "\n";
+  }
+  return text + "\nlintel COMMAND --help says more. The configuration is described in lintel.yaml(5).\n";
+}
+
+std::string version_text() {
+  return "lintel " + std::string(kVersion) + ", built with GCC " __VERSION__ "\n";
+}
+
+}  // namespace lintel::app

@@ -1,0 +1,113 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "app/admin.h"
+#include "app/demo.h"
+#include "app/loading.h"
+#include "app/local_server.h"
+#include "app/sockets.h"
+#include "app/worker_set.h"
+#include "base/line_log.h"
+#include "http/workspace.h"
+#include "net/loop.h"
+#include "net/scope.h"
+#include "net/signals.h"
+#include "proxy/stats.h"
+
+namespace lintel::app {
+
+/// The process: configuration, sockets, workers, admin pages, reload and the end. Lives on the main thread;
+/// no request passes through it.
+class Server {
+ public:
+  /// An empty `file` is the demo on `demo_port`.
+  Server(std::string file, std::uint16_t demo_port);
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+  ~Server();
+
+  /// Serves until a signal ends it. Returns the exit code; what went wrong at the start is on stderr.
+  int run();
+
+ private:
+  enum class Phase : std::uint8_t { starting, serving, delaying, draining };
+  /// A configuration with everything opened that it needs, before anything is changed.
+  struct Prepared;
+
+  // Start (server.cc)
+  [[nodiscard]] int start();
+  [[nodiscard]] std::optional<int> start_demo();
+  void watch_signals();
+  void log_start() const;
+  net::Task<void> end();
+
+  // One configuration after the other (server_reload.cc)
+  [[nodiscard]] tl::expected<Prepared, std::string> prepare(Loaded loaded);
+  [[nodiscard]] tl::expected<void, std::string> open_binds(Prepared& prepared);
+  [[nodiscard]] tl::expected<void, std::string> open_worker_sockets(Prepared& prepared);
+  [[nodiscard]] tl::expected<void, std::string> open_logs(Prepared& prepared);
+  void commit(Prepared prepared);
+  void commit_admin(Prepared& prepared);
+  [[nodiscard]] std::vector<std::shared_ptr<Publication>> publications(Prepared& prepared);
+  void in_force();
+  void reload();
+  void finish_reload(tl::expected<Loaded, LoadFailure> loaded);
+  void refuse_reload(const std::vector<std::string>& reasons);
+  void reopen_logs();
+
+  // Stop (server.cc)
+  void stop(bool bounded);
+  void drain();
+  void cut();
+  static void on_stop_deadline(net::Deadline& deadline);
+
+  [[nodiscard]] Readiness readiness() const noexcept;
+  [[nodiscard]] proxy::ProcessInfo process_info() const;
+
+  ConfigSource source_;
+  std::uint16_t demo_port_;
+  bool is_demo_;
+
+  net::Loop loop_;
+  http::Workspace workspace_;
+  net::Signals signals_{loop_};
+  net::Scope scope_;
+  WorkerSet workers_{loop_};
+  LocalServer admin_;
+  std::optional<Demo> demo_;
+
+  std::shared_ptr<const proxy::Snapshot> snapshot_;
+  BoundAddresses listeners_;
+  BoundAddresses admin_addresses_;
+  std::map<std::string, int> admin_numbers_;  ///< LocalServer's, by bind.
+  std::map<std::string, std::shared_ptr<ConnectionCount>> counts_;
+  std::unique_ptr<LineLog> access_log_;
+  std::unique_ptr<LineLog> old_access_log_;  ///< Until every worker has the new one.
+
+  Phase phase_ = Phase::starting;
+  bool publishing_ = false;         ///< Workers have not all confirmed.
+  bool loading_ = false;            ///< loader_ is at work.
+  bool reload_again_ = false;       ///< Asked for meanwhile.
+  std::optional<bool> stop_asked_;  ///< Asked for while publishing: bounded or not.
+  std::thread loader_;
+  net::Deadline stop_deadline_{on_stop_deadline, this};
+
+  double start_time_ = 0;
+  bool last_reload_success_ = true;
+  double last_reload_time_ = 0;
+  std::uint64_t reloads_ok_ = 0;
+  std::uint64_t reloads_failed_ = 0;
+};
+
+/// CPUs that this process may use; at least 1.
+[[nodiscard]] std::size_t available_cpus();
+
+}  // namespace lintel::app

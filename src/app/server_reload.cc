@@ -1,0 +1,238 @@
+// A configuration in place of another: everything that can fail happens in prepare(), beside what runs;
+// commit() cannot fail.
+
+#include <algorithm>
+#include <cstring>
+
+#include "app/server_prepared.h"
+#include "base/log.h"
+
+namespace lintel::app {
+namespace {
+
+std::vector<std::string> names_of(const BoundAddresses& addresses) {
+  std::vector<std::string> names;
+  for (const auto& [name, address] : addresses) names.push_back(name);
+  return names;
+}
+
+bool has_port(const BoundAddresses& addresses, std::uint16_t port) {
+  return std::any_of(addresses.begin(), addresses.end(),
+                     [port](const auto& one) { return one.second.address().port() == port; });
+}
+
+log::LogSettings log_settings(const config::Log& log) {
+  log::LogSettings settings;
+  settings.level = static_cast<log::Level>(log.level);
+  settings.format = static_cast<log::Format>(log.format);
+  settings.target = log.target;
+  return settings;
+}
+
+proxy::AccessLogFormat access_log_format(const config::AccessLog& log) {
+  return static_cast<proxy::AccessLogFormat>(log.format);
+}
+
+}  // namespace
+
+tl::expected<Server::Prepared, std::string> Server::prepare(Loaded loaded) {
+  Prepared prepared;
+  prepared.loaded = std::move(loaded);
+  const config::Config& config = prepared.loaded.snapshot->config;
+  prepared.workers = config.workers != 0 ? config.workers : available_cpus();
+  prepared.listener_change = bind_change(names_of(listeners_), listener_binds(config));
+  prepared.admin_change = bind_change(names_of(admin_addresses_), admin_binds(config));
+  tl::expected<void, std::string> opened = open_binds(prepared);
+  if (opened) opened = open_worker_sockets(prepared);
+  if (opened) opened = open_logs(prepared);
+  if (opened) return prepared;
+  for (const auto& [name, address] : prepared.listeners) address.remove_file();
+  for (const auto& [name, address] : prepared.admin) address.remove_file();
+  return tl::unexpected(opened.error());
+}
+
+tl::expected<void, std::string> Server::open_binds(Prepared& prepared) {
+  for (const WantedBind& wanted : prepared.listener_change.opened) {
+    // Our own socket may be on the same port, as when 127.0.0.1:80 becomes :80.
+    const std::uint16_t port = wanted.endpoint.port;
+    const bool alone = !has_port(listeners_, port) && !has_port(prepared.listeners, port);
+    auto bound = BoundAddress::open(wanted, alone);
+    if (!bound) return tl::unexpected(bound.error());
+    prepared.listeners.emplace(wanted.endpoint.to_string(), std::move(*bound));
+  }
+  for (const WantedBind& wanted : prepared.admin_change.opened) {
+    auto bound = BoundAddress::open(wanted, true);
+    if (!bound) return tl::unexpected(bound.error());
+    auto socket = bound->add_socket();
+    if (!socket) return tl::unexpected(socket.error());
+    const std::string name = wanted.endpoint.to_string();
+    prepared.admin_sockets.emplace(name, std::move(*socket));
+    prepared.admin.emplace(name, std::move(*bound));
+  }
+  return {};
+}
+
+tl::expected<void, std::string> Server::open_worker_sockets(Prepared& prepared) {
+  prepared.sockets.resize(prepared.workers);
+  const auto add = [&prepared](std::size_t worker, const std::string& name,
+                               BoundAddress& address) -> tl::expected<void, std::string> {
+    auto socket = address.add_socket();
+    if (!socket) return tl::unexpected(socket.error());
+    prepared.sockets[worker].push_back({name, std::move(*socket)});
+    return {};
+  };
+  const std::vector<std::string>& closed = prepared.listener_change.closed;
+  for (std::size_t worker = 0; worker < prepared.workers; ++worker) {
+    for (auto& [name, address] : prepared.listeners) {
+      if (auto added = add(worker, name, address); !added) return added;
+    }
+    if (worker < workers_.count()) continue;
+    for (auto& [name, address] : listeners_) {
+      if (std::find(closed.begin(), closed.end(), name) != closed.end()) continue;
+      if (auto added = add(worker, name, address); !added) return added;
+    }
+  }
+  return {};
+}
+
+tl::expected<void, std::string> Server::open_logs(Prepared& prepared) {
+  const config::Config& config = prepared.loaded.snapshot->config;
+  if (!snapshot_ || snapshot_->config.access_log != config.access_log) {
+    prepared.replaces_access_log = true;
+    if (config.access_log.enabled) {
+      LineLog::Settings settings;
+      settings.path = config.access_log.path;
+      auto opened = LineLog::open(settings);
+      if (!opened) {
+        return tl::unexpected("cannot open the access log " + config.access_log.path + ": " +
+                              std::strerror(opened.error().sys) + "; change access_log.path");
+      }
+      prepared.access_log = std::move(*opened);
+    }
+  }
+  if (snapshot_ && snapshot_->config.log == config.log) return {};
+  if (const auto opened = log::init(log_settings(config.log)); !opened) {
+    return tl::unexpected("cannot open the log " + config.log.target + ": " +
+                          std::strerror(opened.error().sys) + "; change log.target");
+  }
+  return {};
+}
+
+void Server::commit(Prepared prepared) {
+  for (const std::string& warning : prepared.loaded.warnings) log::warn("{}", warning);
+  if (prepared.replaces_access_log) {
+    old_access_log_ = std::move(access_log_);
+    access_log_ = std::move(prepared.access_log);
+  }
+  snapshot_ = prepared.loaded.snapshot;
+  commit_admin(prepared);
+  auto published = publications(prepared);
+  for (const std::string& name : prepared.listener_change.closed) {
+    listeners_.at(name).remove_file();
+    listeners_.erase(name);
+  }
+  listeners_.merge(prepared.listeners);
+  publishing_ = true;
+  workers_.publish(std::move(published), [this] { in_force(); });
+}
+
+void Server::commit_admin(Prepared& prepared) {
+  for (const std::string& name : prepared.admin_change.closed) {
+    admin_.stop_listening(admin_numbers_.at(name));
+    admin_addresses_.at(name).remove_file();
+    admin_numbers_.erase(name);
+    admin_addresses_.erase(name);
+  }
+  for (auto& [name, socket] : prepared.admin_sockets) {
+    admin_numbers_.emplace(name, admin_.listen(socket.release()));
+  }
+  admin_addresses_.merge(prepared.admin);
+}
+
+std::vector<std::shared_ptr<Publication>> Server::publications(Prepared& prepared) {
+  std::map<std::string, std::shared_ptr<ConnectionCount>> counts;
+  for (const config::Listener& listener : snapshot_->config.listeners) {
+    auto& count = counts_[listener.name];
+    if (!count) count = std::make_shared<ConnectionCount>();
+    counts.emplace(listener.name, count);
+  }
+  counts_ = counts;
+  std::vector<std::shared_ptr<Publication>> published;
+  for (std::size_t worker = 0; worker < prepared.workers; ++worker) {
+    auto one = std::make_shared<Publication>();
+    one->snapshot = snapshot_;
+    one->counts = counts;
+    for (auto& [bind, fd] : prepared.sockets[worker]) one->sockets.push_back({bind, fd.release()});
+    one->replaces_access_log = prepared.replaces_access_log || worker >= workers_.count();
+    if (one->replaces_access_log && access_log_) {
+      const proxy::AccessLogFormat format = access_log_format(snapshot_->config.access_log);
+      one->access_log = std::make_unique<proxy::AccessLog>(format, access_log_->add_writer());
+    }
+    published.push_back(std::move(one));
+  }
+  return published;
+}
+
+void Server::in_force() {
+  publishing_ = false;
+  old_access_log_.reset();
+  workers_.prune_stats();
+  if (phase_ == Phase::starting) {
+    phase_ = Phase::serving;
+    log_start();
+  } else {
+    log::info("configuration {} is in force: {} workers", snapshot_->number, workers_.count());
+  }
+  if (stop_asked_) return stop(*stop_asked_);
+  if (reload_again_) reload();
+}
+
+void Server::reload() {
+  reload_again_ = publishing_ || loading_;
+  if (reload_again_ || phase_ != Phase::serving) return;
+  loading_ = true;
+  log::info("loading the configuration {} again", source_.name);
+  const std::uint64_t number = snapshot_->number + 1;
+  if (loader_.joinable()) loader_.join();
+  loader_ = std::thread([this, number] {
+    auto loaded = std::make_shared<tl::expected<Loaded, LoadFailure>>(load(source_, number, resolve_name));
+    loop_.post([this, loaded] { finish_reload(std::move(*loaded)); });
+  });
+}
+
+void Server::finish_reload(tl::expected<Loaded, LoadFailure> loaded) {
+  loading_ = false;
+  if (phase_ != Phase::serving) return;
+  last_reload_time_ = static_cast<double>(loop_.wall()) / 1e9;
+  if (!loaded) {
+    refuse_reload(loaded.error().lines);
+  } else if (auto prepared = prepare(std::move(*loaded)); !prepared) {
+    refuse_reload({prepared.error()});
+  } else {
+    last_reload_success_ = true;
+    ++reloads_ok_;
+    commit(std::move(*prepared));
+  }
+  if (reload_again_) reload();
+}
+
+void Server::refuse_reload(const std::vector<std::string>& reasons) {
+  last_reload_success_ = false;
+  ++reloads_failed_;
+  for (const std::string& reason : reasons) log::error("{}", reason);
+  log::error("reload refused, configuration {} goes on unchanged", snapshot_->number);
+}
+
+void Server::reopen_logs() {
+  if (const auto opened = log::reopen(); !opened) {
+    log::error("cannot open the log again: {}; the old file stays in use", std::strerror(opened.error().sys));
+  }
+  if (!access_log_) return;
+  if (const auto opened = access_log_->reopen(); !opened) {
+    log::error("cannot open the access log again: {}; the old file stays in use",
+               std::strerror(opened.error().sys));
+  }
+  log::info("log files opened again");
+}
+
+}  // namespace lintel::app

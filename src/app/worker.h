@@ -1,0 +1,108 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "app/pause.h"
+#include "base/log.h"
+#include "net/loop.h"
+#include "net/scope.h"
+#include "net/socket.h"
+#include "proxy/access_log.h"
+#include "proxy/generation.h"
+#include "proxy/http_session.h"
+#include "proxy/snapshot.h"
+#include "proxy/stats.h"
+
+namespace lintel::app {
+
+/// Connections of one listener over all workers, for limits.connections. Outlives reloads.
+class ConnectionCount {
+ public:
+  /// Takes a place unless `limit` (0: none) are taken. Any thread.
+  [[nodiscard]] bool try_take(std::uint64_t limit) noexcept {
+    if (taken_.fetch_add(1, std::memory_order_relaxed) < limit || limit == 0) return true;
+    give();
+    return false;
+  }
+  void give() noexcept { taken_.fetch_sub(1, std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> taken_ = 0;
+};
+
+/// A new configuration as one worker gets it.
+struct Publication {
+  struct Socket {
+    std::string bind;  ///< As the configuration writes it; by this a socket is found again.
+    int fd;            ///< The worker's own from now on.
+  };
+  std::shared_ptr<const proxy::Snapshot> snapshot;
+  std::vector<Socket> sockets;  ///< For binds that the worker does not have yet.
+  std::map<std::string, std::shared_ptr<ConnectionCount>> counts;  ///< By listener; all of them.
+  bool replaces_access_log = false;
+  std::unique_ptr<proxy::AccessLog> access_log;  ///< If replaced; null: none is written.
+};
+
+/// One thread with one loop: accepts and serves. Its functions are for the main thread; what they ask for
+/// happens on the worker's.
+class Worker {
+ public:
+  /// Starts the thread. `stats` outlives the worker.
+  Worker(std::uint32_t index, proxy::WorkerStats& stats);
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+  /// Waits for the thread, which ends when it has drained.
+  ~Worker();
+
+  /// Puts a configuration in force. Sockets that it does not name are closed after the connections that wait
+  /// in them were accepted. `done` is called on the worker's thread; no other publication and no drain
+  /// before.
+  void publish(std::shared_ptr<Publication> publication, std::function<void()> done);
+  /// Accepts what waits, closes all sockets, lets sessions end after their current request; then `done` is
+  /// called on the worker's thread, which ends.
+  void drain(std::function<void()> done);
+  /// Ends all sessions now. For use after drain().
+  void cut();
+
+ private:
+  struct ListenerState;
+  struct Listening;
+
+  void run();
+  net::Task<void> apply(std::shared_ptr<Publication> publication, std::function<void()> done);
+  net::Task<void> close_unnamed(const proxy::Snapshot& snapshot);
+  void update_listeners(const Publication& publication);
+  void open(const Publication& publication);
+  net::Task<void> finish(std::function<void()> done);
+  void cut_now() noexcept;
+
+  net::Task<void> accept_loop(Listening& listening);
+  net::Task<void> wait_after_error(Listening& listening, Error error);
+  net::Task<bool> wait_for_place(Listening& listening);
+  net::Task<void> serve(ListenerState& listener, net::StreamPtr client);
+  [[nodiscard]] std::uint64_t connection_limit(const ListenerState& listener) const noexcept;
+
+  std::uint32_t index_;
+  proxy::WorkerStats& stats_;
+  net::Loop loop_;
+  net::SocketConnector connector_{loop_};
+  std::optional<proxy::WorkerContext> context_;  ///< While the thread runs.
+  std::map<std::string, std::unique_ptr<ListenerState>> listeners_;
+  std::list<std::unique_ptr<Listening>> listening_;
+  net::Scope control_;   ///< apply and finish.
+  net::Scope sessions_;  ///< serve.
+  bool cutting_ = false;
+  log::RateLimit accept_errors_{1};
+  std::thread thread_;
+};
+
+}  // namespace lintel::app

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <memory>
+#include <vector>
+
+#include "app/worker.h"
+#include "net/loop.h"
+#include "proxy/stats.h"
+
+namespace lintel::app {
+
+/// All workers, those that end included. Belongs to the main thread; every `done` is called on its loop.
+class WorkerSet {
+ public:
+  explicit WorkerSet(net::Loop& main) noexcept : main_(main) {}
+  WorkerSet(const WorkerSet&) = delete;
+  WorkerSet& operator=(const WorkerSet&) = delete;
+  /// All workers must have drained.
+  ~WorkerSet() = default;
+
+  /// Workers in service.
+  [[nodiscard]] std::size_t count() const noexcept { return workers_.size(); }
+  /// Hands each worker its publication; as many workers as there are publications are in service afterwards:
+  /// new ones are started, the last ones drain and end in the background. `done` follows when every worker
+  /// has it in force; nothing else may be asked for before.
+  void publish(std::vector<std::shared_ptr<Publication>> publications, std::function<void()> done);
+  /// Drains all workers; `done` follows when the last has ended.
+  void drain(std::function<void()> done);
+  /// Ends all sessions of workers that drain.
+  void cut();
+
+  /// Of all workers there ever were.
+  [[nodiscard]] proxy::StatsTotal totals() const;
+  /// Forgets the figures of what is in no configuration any more.
+  void prune_stats();
+
+ private:
+  void retire(std::size_t keep);
+  void ended(Worker* worker);
+
+  net::Loop& main_;
+  std::vector<std::unique_ptr<proxy::WorkerStats>> stats_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::list<std::unique_ptr<Worker>> retiring_;
+  std::size_t unconfirmed_ = 0;
+  std::uint32_t last_index_ = 0;
+  std::function<void()> drained_;
+};
+
+}  // namespace lintel::app
