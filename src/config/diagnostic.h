@@ -74,6 +74,8 @@ class Report {
   [[nodiscard]] bool failed(const std::string& key) const;
 
   [[nodiscard]] std::size_t errors() const { return errors_; }
+  /// True once further messages are only counted: callers may then save themselves long searches.
+  [[nodiscard]] bool full() const { return diagnostics_.size() >= kMaxDiagnostics; }
   /// The messages, ordered by file (as read) and line. Leaves the report empty.
   [[nodiscard]] std::vector<Diagnostic> take();
 

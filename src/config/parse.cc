@@ -1,6 +1,7 @@
 #include "config/parse.h"
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "config/units.h"
 
@@ -331,16 +332,16 @@ void Parser::named(const Type& type, const YamlNode& node, void* target, const P
     wrong_kind(node, path, "a mapping from names to settings", "write \"name:\" before each, without \"- \"");
     return;
   }
+  std::unordered_map<std::string, std::size_t> defined;  // names, of earlier files too
+  for (std::size_t i = 0; i < type.access.count(target); ++i) {
+    defined.emplace(type.access.name(const_cast<void*>(type.access.item(target, i))), i);
+  }
   for (const YamlNode::Entry& each : node.entries) {
     const std::size_t count = type.access.count(target);
     const Path inside = path.named(count, each.key.text);
-    const Located* before = nullptr;
-    for (std::size_t i = 0; i < count && before == nullptr; ++i) {
-      const Located* other = report_.find(path.item(i).key);
-      if (other != nullptr && other->display == inside.display) before = other;
-    }
-    if (before != nullptr) {
-      const Place first = before->place;
+    const auto [found, added] = defined.emplace(each.key.text, count);
+    if (!added) {
+      const Place first = report_.nearest(path.item(found->second).key).place;
       Diagnostic& twice = report_.add(Severity::error, {each.key.place, inside.display}, "is defined twice",
                                       "rename or remove one of them");
       report_.note(twice, first, "it is defined here first");

@@ -71,24 +71,25 @@ void has_listeners(const Config& config, Report& report) {
   }
 }
 
-void pool_reference(const Config& config, Report& report, const std::string& name, const std::string& key) {
-  const auto same = [&](const Pool& pool) { return pool.name == name; };
+void pools_exist(const Config& config, Report& report) {
   // A pool with a mistake inside still exists; only where "pools" as a whole is broken are names unknown.
-  if (name.empty() || report.broken("pools")) return;
-  if (std::any_of(config.pools.begin(), config.pools.end(), same)) return;
+  if (report.broken("pools")) return;
   std::vector<std::string_view> names;
   for (const Pool& pool : config.pools) names.push_back(pool.name);
-  error(report, key, "there is no pool " + quote(name),
-        names.empty() ? "no pools are defined; add pools: {" + name + ": {servers: [...]}}"
-                      : suggest(name, names, "pools are"));
-}
-
-void pools_exist(const Config& config, Report& report) {
+  const std::set<std::string_view> defined(names.begin(), names.end());
+  const auto check = [&](const std::string& name, const std::string& key) {
+    if (name.empty() || defined.contains(name)) return;
+    const std::string suggestion = report.full() ? ""
+                                   : names.empty()
+                                       ? "no pools are defined; add pools: {" + name + ": {servers: [...]}}"
+                                       : suggest(name, names, "pools are");
+    error(report, key, "there is no pool " + quote(name), suggestion);
+  };
   for (std::size_t i = 0; i < config.listeners.size(); ++i) {
-    pool_reference(config, report, config.listeners[i].pool, listener_key(i) + ".pool");
+    check(config.listeners[i].pool, listener_key(i) + ".pool");
   }
   for_each_route(config, [&](const Route& route, const std::string& key, std::size_t, std::size_t) {
-    pool_reference(config, report, route.pool, key + ".pool");
+    check(route.pool, key + ".pool");
   });
 }
 

@@ -5,6 +5,7 @@
 #include <yaml-cpp/mark.h>
 #include <yaml-cpp/parser.h>
 
+#include <algorithm>
 #include <cctype>
 #include <istream>
 #include <streambuf>
@@ -15,6 +16,8 @@ namespace {
 
 constexpr std::size_t kMaxDepth = 64;
 constexpr std::size_t kMaxNodes = 500'000;
+/// yaml-cpp looks ahead to the end of the line for a ":", so that its time grows with the square of a line.
+constexpr std::size_t kMaxLine = 64 * 1024;
 
 /// Thrown through yaml-cpp when a limit is passed; parse_yaml turns it into a message.
 struct LimitPassed {
@@ -238,10 +241,24 @@ bool check_text(std::string_view text, const std::string& file, Report& report) 
   return false;
 }
 
+/// Reports the first line that is too long. True if there is none.
+bool check_lines(std::string_view text, const std::string& file, Report& report) {
+  int line = 1;
+  for (std::size_t begin = 0; begin < text.size(); ++line) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    if (end - begin > kMaxLine) {
+      report.add(Severity::error, {{file, line, 1}, ""}, "the line is longer than 64 KiB", "break it up");
+      return false;
+    }
+    begin = end + 1;
+  }
+  return true;
+}
+
 }  // namespace
 
 YamlNode parse_yaml(std::string_view text, const std::string& file, Report& report) {
-  if (!check_text(text, file, report)) {
+  if (!check_text(text, file, report) || !check_lines(text, file, report)) {
     report.fail("");
     return {};
   }

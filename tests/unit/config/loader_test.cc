@@ -216,6 +216,13 @@ TEST_CASE("the files in conf/ are valid and without warnings") {
   }
 }
 
+TEST_CASE("a second document and an overlong line are refused") {
+  CHECK(says(load("---\nversion: 1\n---\nversion: 1\n"),
+             "lintel.yaml:4:1: error: the file holds a second YAML document"));
+  CHECK(says(load("a: 1\nx: \"" + std::string(70'000, 'a') + '"'),
+             "lintel.yaml:2:1: error: the line is longer than 64 KiB"));
+}
+
 TEST_CASE("hostile documents end in an error, quickly") {
   std::string bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
   for (int i = 1; i < 12; ++i) {
@@ -246,6 +253,8 @@ TEST_CASE("hostile documents end in an error, quickly") {
       "\xef\xbb\xbf"
       "a: b",
       "{[]: a, {}: b, ~: c}",
+      '{' + std::string(1 << 20, ',') + '}',
+      "x: \"" + std::string(70'000, 'a') + '"',
   };
   for (const std::string& row : rows) {
     CAPTURE(row.substr(0, 60));
