@@ -88,7 +88,7 @@ class Reader {
       }
     }
     if (error_.empty() && options_.verb == Verb::check && options_.file.empty()) {
-      fail("lintel check needs a file: " + std::string(info(Verb::check).usage));
+      fail("check needs a file: " + std::string(info(Verb::check).usage));
     }
     if (!error_.empty()) return tl::unexpected(error_);
     return options_;
@@ -119,8 +119,8 @@ class Reader {
     } else if (options_.verb == Verb::schema && word == "--man") {
       options_.man = true;
     } else {
-      fail("lintel " + std::string(info(options_.verb).name) + ": unknown option " + config::quote(word) +
-           " (" + config::suggest(word, known_options(options_.verb)) + ")");
+      fail(std::string(info(options_.verb).name) + ": unknown option " + config::quote(word) + " (" +
+           config::suggest(word, known_options(options_.verb)) + ")");
     }
   }
 
@@ -133,9 +133,9 @@ class Reader {
     } else if (options_.verb == Verb::help) {
       fail(unknown_command(word));
     } else if (options_.verb == Verb::run) {
-      fail("lintel run takes the file behind -c: lintel run -c " + std::string(word));
+      fail("run takes the file behind -c: lintel run -c " + std::string(word));
     } else {
-      fail("lintel " + std::string(info(options_.verb).name) + " takes no " + config::quote(word));
+      fail(std::string(info(options_.verb).name) + " takes no " + config::quote(word));
     }
   }
 

@@ -12,6 +12,7 @@
 #include "app/version.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "config/units.h"
 
 namespace lintel::app {
 namespace {
@@ -45,6 +46,10 @@ std::size_t available_cpus() {
   CPU_ZERO(&set);
   if (sched_getaffinity(0, sizeof set, &set) != 0) return std::max(1U, std::thread::hardware_concurrency());
   return static_cast<std::size_t>(std::max(1, CPU_COUNT(&set)));
+}
+
+std::string count_of_workers(std::size_t count) {
+  return std::to_string(count) + (count == 1 ? " worker" : " workers");
 }
 
 Server::Server(std::string file, std::uint16_t demo_port)
@@ -136,7 +141,7 @@ void Server::log_start() const {
   }
   std::vector<std::string> admin;
   for (const auto& [name, address] : admin_addresses_) admin.push_back(address.address().to_string());
-  log::info("lintel {} started with {} workers: {}; {}", kVersion, workers_.count(), listeners,
+  log::info("lintel {} started with {}: {}; {}", kVersion, count_of_workers(workers_.count()), listeners,
             admin.empty() ? "no admin listener" : "admin on " + join(admin));
   if (!is_demo_) return;
   if (admin.empty()) log::warn("port {} is taken: the demo runs without its admin listener", kDemoAdminPort);
@@ -160,7 +165,7 @@ void Server::stop(bool bounded) {
   phase_ = Phase::delaying;
   const config::Shutdown& settings = snapshot_->config.shutdown;
   if (settings.delay.count() > 0) {
-    log::info("not ready any more; listeners close in {} ms", settings.delay.count());
+    log::info("not ready any more; listeners close in {}", config::format_duration(settings.delay));
     return loop_.set_deadline(stop_deadline_, loop_.now() + to_nanos(settings.delay));
   }
   drain();
@@ -171,7 +176,7 @@ void Server::drain() {
   const config::Shutdown& settings = snapshot_->config.shutdown;
   stop_deadline_.clear();
   if (*stop_asked_) {
-    log::info("stopping; requests in flight have {} ms", settings.timeout.count());
+    log::info("stopping; requests in flight have {}", config::format_duration(settings.timeout));
     loop_.set_deadline(stop_deadline_, loop_.now() + to_nanos(settings.timeout));
   } else {
     log::info("stopping; requests in flight have all the time they need");

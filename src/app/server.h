@@ -109,5 +109,7 @@ class Server {
 
 /// CPUs that this process may use; at least 1.
 [[nodiscard]] std::size_t available_cpus();
+/// "1 worker", "2 workers".
+[[nodiscard]] std::string count_of_workers(std::size_t count);
 
 }  // namespace lintel::app

@@ -181,7 +181,7 @@ void Server::in_force() {
     phase_ = Phase::serving;
     log_start();
   } else {
-    log::info("configuration {} is in force: {} workers", snapshot_->number, workers_.count());
+    log::info("configuration {} is in force, {}", snapshot_->number, count_of_workers(workers_.count()));
   }
   if (stop_asked_) return stop(*stop_asked_);
   if (reload_again_) reload();

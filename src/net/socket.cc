@@ -241,6 +241,7 @@ void Acceptor::on_io(std::uint32_t) {
 
 void Acceptor::stop() noexcept {
   stopped_ = true;
+  ready_ = true;  // An event that tells of more may not have been dispatched yet.
   if (!waiter_) return;
   try_accept();
   if (error_ == EAGAIN) error_ = ECANCELED;
