@@ -1,85 +1,19 @@
-#include <arpa/inet.h>
 #include <doctest/doctest.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <array>
-#include <cerrno>
-#include <filesystem>
-#include <utility>
+#include <string>
 
 #include "net/scope.h"
 #include "net/socket.h"
 #include "net_test.h"
+#include "socket_pair.h"
 
 using namespace lintel;
 using namespace lintel::net;
 
 namespace {
 
-/// Two connected non-blocking sockets.
-std::pair<int, int> tcp_pair() {
-  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  auto* generic = reinterpret_cast<sockaddr*>(&address);
-  REQUIRE(bind(listener, generic, length) == 0);
-  REQUIRE(listen(listener, 8) == 0);
-  REQUIRE(getsockname(listener, generic, &length) == 0);
-  const int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  REQUIRE(connect(client, generic, length) == 0);
-  const int server = accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
-  REQUIRE(server >= 0);
-  REQUIRE(fcntl(client, F_SETFL, O_NONBLOCK) == 0);
-  close(listener);
-  return {client, server};
-}
-
-std::pair<int, int> unix_pair() {
-  int fds[2];
-  REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0);
-  return {fds[0], fds[1]};
-}
-
-std::size_t open_descriptors() {
-  std::size_t count = 0;
-  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) ++count;
-  return count;
-}
-
-/// A pair of streams; no descriptor may be left over at the end.
-struct Fixture {
-  std::size_t descriptors = open_descriptors();
-  ManualClock clock;
-  std::unique_ptr<Loop> loop = std::make_unique<Loop>(clock);
-  Scope scope;
-  StreamPtr a;
-  StreamPtr b;
-  int fd_a = -1;
-  int fd_b = -1;
-  std::array<char, 64 * 1024> in{};
-
-  ~Fixture() {
-    CHECK(scope.count() == 0);
-    a.reset();
-    b.reset();
-    loop.reset();
-    CHECK(open_descriptors() == descriptors);
-  }
-  void adopt(std::pair<int, int> fds) {
-    fd_a = fds.first;
-    fd_b = fds.second;
-    a = std::make_unique<SocketStream>(*loop, fd_a, SocketAddress());
-    b = std::make_unique<SocketStream>(*loop, fd_b, SocketAddress());
-  }
-  bool until(const std::function<bool()>& done) { return turn_until(*loop, done); }
-};
-
-/// Reads until the stream ends, in a way that makes the streams suspend now and then, and returns it.
+/// Sends back what it reads until the stream ends, and ends it.
 Task<void> echo(Stream& stream, Outcome<void>& outcome) {
   for (;;) {
     const auto n = co_await stream.read(stream.loop().scratch());
@@ -110,46 +44,6 @@ Task<void> send_all(Stream& stream, std::string_view text, Outcome<void>& outcom
   stream.shutdown_write();
 }
 
-Task<void> wait_ready(ReadyAwaiter awaiter, Outcome<void>& outcome) {
-  outcome.result = co_await awaiter;
-  ++outcome.times;
-}
-
-Task<void> read_then_destroy(StreamPtr& read, StreamPtr& destroy, Outcome<std::size_t>& outcome) {
-  std::array<char, 16> buffer;
-  outcome.result = co_await read->read(buffer);
-  ++outcome.times;
-  destroy.reset();
-}
-
-Task<void> writable_then_destroy(StreamPtr& stream, Outcome<void>& outcome) {
-  outcome.result = co_await stream->writable();
-  ++outcome.times;
-  stream.reset();
-}
-
-struct IdleWaiter final : Waiter {
-  std::vector<Ready> calls;
-  void on_ready(Ready why) override { calls.push_back(why); }
-};
-
-/// Fills the socket until it takes no more.
-void fill(int fd) {
-  const std::string junk(65536, 'j');
-  while (send(fd, junk.data(), junk.size(), MSG_NOSIGNAL) > 0) {
-  }
-}
-
-void drain(int fd) {
-  std::array<char, 65536> junk;
-  while (recv(fd, junk.data(), junk.size(), 0) > 0) {
-  }
-}
-
-void put(int fd, std::string_view text) {
-  REQUIRE(send(fd, text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size()));
-}
-
 /// Closes the socket under the stream's peer so that it sends RST.
 void reset_by(StreamPtr& stream) {
   stream->set_abortive();
@@ -158,7 +52,7 @@ void reset_by(StreamPtr& stream) {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture, "10 MiB there and back") {
+TEST_CASE_FIXTURE(SocketPair, "10 MiB there and back") {
   SUBCASE("TCP") {
     adopt(tcp_pair());
   }
@@ -185,7 +79,7 @@ TEST_CASE_FIXTURE(Fixture, "10 MiB there and back") {
   CHECK((got == text));
 }
 
-TEST_CASE_FIXTURE(Fixture, "half-close: the other direction goes on") {
+TEST_CASE_FIXTURE(SocketPair, "half-close: the other direction goes on") {
   adopt(tcp_pair());
   Outcome<std::size_t> read;
   scope.spawn(read_once(*b, in, read));
@@ -202,7 +96,7 @@ TEST_CASE_FIXTURE(Fixture, "half-close: the other direction goes on") {
   CHECK(*back.result == 4);
 }
 
-TEST_CASE_FIXTURE(Fixture, "data, the end, and both at once reach the reader") {
+TEST_CASE_FIXTURE(SocketPair, "data, the end, and both at once reach the reader") {
   std::string got;
   Outcome<void> read;
   const auto end_in_some_way = [&] {
@@ -243,7 +137,7 @@ TEST_CASE_FIXTURE(Fixture, "data, the end, and both at once reach the reader") {
   CHECK(got == "data");
 }
 
-TEST_CASE_FIXTURE(Fixture, "bytes that come between a short read and joining the epoll set are seen") {
+TEST_CASE_FIXTURE(SocketPair, "bytes that come between a short read and joining the epoll set are seen") {
   adopt(tcp_pair());
   put(fd_a, "x");
   Outcome<std::size_t> first;
@@ -256,7 +150,7 @@ TEST_CASE_FIXTURE(Fixture, "bytes that come between a short read and joining the
   CHECK(*second.result == 2);
 }
 
-TEST_CASE_FIXTURE(Fixture, "bytes that come while nobody reads are there for the next read") {
+TEST_CASE_FIXTURE(SocketPair, "bytes that come while nobody reads are there for the next read") {
   adopt(tcp_pair());
   Outcome<std::size_t> first;
   std::array<char, 2> two{};
@@ -277,7 +171,7 @@ TEST_CASE_FIXTURE(Fixture, "bytes that come while nobody reads are there for the
   REQUIRE(until([&] { return b->is_readable(); }));
 }
 
-TEST_CASE_FIXTURE(Fixture, "a reset is an error, never a clean end") {
+TEST_CASE_FIXTURE(SocketPair, "a reset is an error, never a clean end") {
   adopt(tcp_pair());
   std::string got;
   Outcome<void> read;
@@ -314,7 +208,7 @@ TEST_CASE_FIXTURE(Fixture, "a reset is an error, never a clean end") {
   CHECK(read.failed_with(ErrorCode::reset));
 }
 
-TEST_CASE_FIXTURE(Fixture, "a write to a peer that has gone fails") {
+TEST_CASE_FIXTURE(SocketPair, "a write to a peer that has gone fails") {
   adopt(unix_pair());
   a.reset();
   Outcome<void> wrote;
@@ -322,7 +216,7 @@ TEST_CASE_FIXTURE(Fixture, "a write to a peer that has gone fails") {
   CHECK(wrote.failed_with(ErrorCode::reset));
 }
 
-TEST_CASE_FIXTURE(Fixture, "a slow reader holds the writer, within the write timeout") {
+TEST_CASE_FIXTURE(SocketPair, "a slow reader holds the writer, within the write timeout") {
   adopt(unix_pair());
   const int size = 4096;
   setsockopt(fd_a, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
@@ -365,7 +259,7 @@ TEST_CASE_FIXTURE(Fixture, "a slow reader holds the writer, within the write tim
   }
 }
 
-TEST_CASE_FIXTURE(Fixture, "read deadlines") {
+TEST_CASE_FIXTURE(SocketPair, "read deadlines") {
   adopt(tcp_pair());
   b->set_read_deadline(loop->now() + kSecond);
   Outcome<std::size_t> read;
@@ -417,152 +311,5 @@ TEST_CASE_FIXTURE(Fixture, "read deadlines") {
     b->set_idle_waiter(&idle);
     pass(*loop, clock, 1020 * kMs);
     CHECK((idle.calls == std::vector<Ready>{Ready::timeout}));
-  }
-}
-
-TEST_CASE_FIXTURE(Fixture, "cancel returns `canceled` once, in the next turn") {
-  adopt(unix_pair());
-  a->cancel_read();
-  a->cancel_write();
-  Outcome<std::size_t> read;
-  Outcome<void> wrote;
-  scope.spawn(read_once(*a, in, read));
-  fill(fd_a);
-  scope.spawn(write_once(*a, "x", wrote));
-  settle(*loop);
-  for (int i = 0; i < 2; ++i) {
-    a->cancel_read();
-    a->cancel_write();
-  }
-  CHECK(read.times == 0);
-  CHECK(wrote.times == 0);
-  put(fd_b, "x");
-  drain(fd_b);
-  settle(*loop);
-  CHECK(read.failed_with(ErrorCode::canceled));
-  CHECK(wrote.failed_with(ErrorCode::canceled));
-  Outcome<std::size_t> next;
-  scope.spawn(read_once(*a, in, next));
-  CHECK(*next.result == 1);
-  Outcome<void> ready;
-  scope.spawn(wait_ready(a->readable(), ready));
-  a->cancel_read();
-  a.reset();  // Nothing waits on it any more.
-  settle(*loop);
-  CHECK(ready.failed_with(ErrorCode::canceled));
-}
-
-TEST_CASE_FIXTURE(Fixture, "readable and writable tell of progress, the end and errors") {
-  adopt(unix_pair());
-  Outcome<void> readable;
-  Outcome<void> writable;
-  scope.spawn(wait_ready(a->writable(), writable));
-  CHECK(writable.times == 1);
-  scope.spawn(wait_ready(a->readable(), readable));
-  settle(*loop);
-  CHECK(readable.times == 0);
-  SUBCASE("bytes") {
-    put(fd_b, "x");
-  }
-  SUBCASE("the end") {
-    b->shutdown_write();
-  }
-  SUBCASE("the peer's close") {
-    b.reset();
-  }
-  REQUIRE(until([&] { return readable.times == 1; }));
-  CHECK(readable.result);
-  CHECK(a->is_readable());
-}
-
-TEST_CASE_FIXTURE(Fixture, "streams destroyed in the middle of an event") {
-  adopt(unix_pair());
-  Outcome<std::size_t> read;
-  SUBCASE("by their reader, with readiness to write in the same event") {
-    fill(fd_b);
-    Outcome<void> wrote;
-    scope.spawn(write_once(*b, "x", wrote));
-    scope.spawn(read_then_destroy(b, b, read));
-    settle(*loop);
-    b->cancel_write();
-    settle(*loop);
-    CHECK(wrote.times == 1);
-    put(fd_a, "x");
-    drain(fd_a);
-    REQUIRE(until([&] { return read.times == 1; }));
-    CHECK_FALSE(b);
-  }
-  SUBCASE("by their writer, with bytes in the same event") {
-    Outcome<std::size_t> first;
-    scope.spawn(read_once(*b, in, first));
-    put(fd_a, "x");
-    REQUIRE(until([&] { return first.times == 1; }));
-    fill(fd_b);
-    Outcome<void> wrote;
-    scope.spawn(write_once(*b, "x", wrote));
-    b->cancel_write();
-    settle(*loop);
-    Outcome<void> writable;
-    scope.spawn(writable_then_destroy(b, writable));
-    CHECK(writable.times == 0);
-    put(fd_a, "x");
-    drain(fd_a);
-    REQUIRE(until([&] { return writable.times == 1; }));
-    CHECK_FALSE(b);
-  }
-  SUBCASE("by the reader of another stream that is ready in the same turn") {
-    Outcome<std::size_t> other;
-    scope.spawn(read_once(*a, in, other));
-    scope.spawn(read_then_destroy(b, b, read));
-    settle(*loop);
-    auto fds = unix_pair();
-    StreamPtr c = std::make_unique<SocketStream>(*loop, fds.first, SocketAddress());
-    StreamPtr d = std::make_unique<SocketStream>(*loop, fds.second, SocketAddress());
-    Outcome<std::size_t> one;
-    Outcome<std::size_t> two;
-    scope.spawn(read_then_destroy(c, d, one));  // Whichever comes first takes the other's memory.
-    put(fd_a, "x");
-    put(fds.second, "x");
-    REQUIRE(until([&] { return one.times == 1 && read.times == 1; }));
-    CHECK_FALSE(d);
-    b.reset();
-    REQUIRE(until([&] { return other.times == 1; }));
-  }
-  SUBCASE("by their read deadline") {
-    b->set_read_deadline(loop->now() + 50 * kMs);
-    b->set_write_timeout(50 * kMs);
-    scope.spawn(read_then_destroy(b, b, read));
-    pass(*loop, clock, 100 * kMs);
-    CHECK(read.failed_with(ErrorCode::timeout));
-    CHECK_FALSE(b);
-  }
-}
-
-TEST_CASE_FIXTURE(Fixture, "idle waiters") {
-  adopt(tcp_pair());
-  IdleWaiter idle;
-  b->set_idle_waiter(&idle);
-  settle(*loop);
-  CHECK(idle.calls.empty());
-  SUBCASE("are told of bytes once") {
-    put(fd_a, "x");
-    REQUIRE(until([&] { return !idle.calls.empty(); }));
-    put(fd_a, "y");
-    settle(*loop);
-    CHECK((idle.calls == std::vector<Ready>{Ready::io}));
-  }
-  SUBCASE("are told of the end") {
-    a.reset();
-    REQUIRE(until([&] { return !idle.calls.empty(); }));
-    CHECK((idle.calls == std::vector<Ready>{Ready::io}));
-  }
-  SUBCASE("can be taken away") {
-    b->set_idle_waiter(nullptr);
-    put(fd_a, "x");
-    settle(*loop);
-    CHECK(idle.calls.empty());
-    Outcome<std::size_t> read;
-    scope.spawn(read_once(*b, in, read));
-    CHECK(*read.result == 1);
   }
 }
