@@ -6,17 +6,9 @@
 #include <span>
 #include <vector>
 
-namespace lintel::pool {
+#include "lintel/balancer.h"
 
-/// Chooses one of a pool's servers for a request. One object per worker and generation; not thread-safe.
-class Balancer {
- public:
-  virtual ~Balancer() = default;
-  /// The index of a server, or nothing if all are excluded or have weight 0. `excluded`: indices not to
-  /// choose. Allocates nothing.
-  [[nodiscard]] virtual std::optional<std::uint32_t> pick(
-      std::span<const std::uint32_t> excluded) noexcept = 0;
-};
+namespace lintel::pool {
 
 /// Smooth weighted round-robin: over any run of sum(weights) picks each server is chosen exactly `weight`
 /// times, spread as evenly as can be (the algorithm nginx introduced in 2012).
