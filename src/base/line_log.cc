@@ -90,6 +90,13 @@ struct LineLog::Ring {
     return head.load(std::memory_order_acquire) - tail.load(std::memory_order_relaxed);
   }
 
+  /// The producer's question; asks the thread's side only when its own copy says so.
+  bool is_half_full(std::uint64_t end) noexcept {
+    if (end - known_tail <= size / 2) return false;
+    known_tail = tail.load(std::memory_order_acquire);
+    return end - known_tail > size / 2;
+  }
+
   bool push(std::string_view line) noexcept {
     const std::uint64_t begin = head.load(std::memory_order_relaxed);
     if (size - (begin - known_tail) < line.size()) known_tail = tail.load(std::memory_order_acquire);
@@ -102,7 +109,7 @@ struct LineLog::Ring {
     std::memcpy(data.get() + at, line.data(), first);
     std::memcpy(data.get(), line.data() + first, line.size() - first);
     head.store(begin + line.size(), std::memory_order_release);
-    bell->line_pushed(begin + line.size() - known_tail > size / 2);
+    bell->line_pushed(is_half_full(begin + line.size()));
     return true;
   }
 };
