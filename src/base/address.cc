@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstddef>
 #include <cstring>
 
@@ -236,6 +237,15 @@ std::string_view SocketAddress::ip_to(std::span<char> out) const noexcept {
     return {out.data(), word.size()};
   }
   const auto bytes = ip_bytes(get());
+  if (bytes.size() == 4 &&
+      out.size() >= INET_ADDRSTRLEN) {  // inet_ntop takes the way over sprintf for these.
+    char* at = out.data();
+    for (std::size_t i = 0; i < 4; ++i) {
+      if (i != 0) *at++ = '.';
+      at = std::to_chars(at, out.data() + out.size(), static_cast<unsigned>(bytes[i])).ptr;
+    }
+    return {out.data(), at};
+  }
   const int shown = bytes.size() == 4 ? AF_INET : AF_INET6;
   if (bytes.empty() ||
       inet_ntop(shown, bytes.data(), out.data(), static_cast<socklen_t>(out.size())) == nullptr) {

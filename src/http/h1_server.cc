@@ -25,6 +25,8 @@ Rejection rejection_for(const HeadProgress& progress) noexcept {
   return {400, ErrorCode::protocol, progress.reason};
 }
 
+constexpr unsigned kPipelinedPerTurn = 16;
+
 /// 0 and no reason: the request may be served.
 constexpr Rejection kAccepted{0, ErrorCode::canceled, ""};
 
@@ -63,9 +65,12 @@ Task<void> H1ServerConnection::run() {
     stream_.set_read_deadline(stream_.loop().now() + settings.header_timeout);
   }
   bool alive = true;
-  while (alive) {
+  for (unsigned pipelined = 0; alive;) {
     std::span<char> first;
-    if (ahead_.empty()) {
+    if (!ahead_.empty()) {
+      // Requests that are already here must not keep the loop from its other connections.
+      if (++pipelined % kPipelinedPerTurn == 0) co_await stream_.loop().yield();
+    } else {
       ahead_.release();
       idle_ = true;
       const Result<std::size_t> got = co_await stream_.read(workspace_.loop.scratch());
@@ -180,7 +185,8 @@ Task<void> H1ServerConnection::linger() {
 
 void H1ServerConnection::drain() noexcept {
   draining_ = true;
-  if (idle_) stream_.cancel_read();
+  // A request whose bytes are here already is still served.
+  if (idle_ && !stream_.probe_readable()) stream_.cancel_read();
 }
 
 void H1ServerConnection::cut() noexcept {

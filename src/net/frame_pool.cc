@@ -29,7 +29,7 @@ void frame_free(void* block, std::size_t) noexcept {
 
 namespace {
 
-constexpr std::size_t kStep = 32;
+constexpr std::size_t kStep = 16;
 constexpr std::size_t kLargest = 4096;
 constexpr std::size_t kSlab = 64 * 1024;
 

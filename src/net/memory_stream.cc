@@ -198,7 +198,7 @@ void MemoryStream::shutdown_write() noexcept {
   if (!pipe.delayed()) link_->wake(1 - side_, EPOLLIN);
 }
 
-const SocketAddress& MemoryStream::peer() const noexcept {
+SocketAddress MemoryStream::peer() const noexcept {
   return link_->addresses[static_cast<std::size_t>(1 - side_)];
 }
 

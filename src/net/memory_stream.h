@@ -54,7 +54,7 @@ class MemoryStream final : public Stream, private IoHandler {
   void shutdown_write() noexcept override;
   void set_abortive() noexcept override { abortive_ = true; }
   void enable_keepalive(int /*idle_seconds*/, int /*probes*/) noexcept override {}
-  [[nodiscard]] const SocketAddress& peer() const noexcept override;
+  [[nodiscard]] SocketAddress peer() const noexcept override;
   [[nodiscard]] SocketAddress local() const noexcept override;
 
  private:

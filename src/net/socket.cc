@@ -8,16 +8,25 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cassert>
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 namespace lintel::net {
 
 // --- SocketStream
 
-SocketStream::SocketStream(Loop& loop, int fd, const SocketAddress& peer) noexcept
-    : Stream(loop), fd_(fd), peer_(peer) {}
+SocketStream::SocketStream(Loop& loop, int fd, const SocketAddress& peer) noexcept : Stream(loop), fd_(fd) {
+  const std::size_t size = peer.family() == AF_UNIX ? sizeof(sa_family_t) : peer.length();
+  peer_size_ = static_cast<std::uint8_t>(std::min(size, peer_.size()));
+  std::memcpy(peer_.data(), peer.get(), peer_size_);
+}
+
+SocketAddress SocketStream::peer() const noexcept {
+  return {reinterpret_cast<const sockaddr*>(peer_.data()), peer_size_};
+}
 
 SocketStream::~SocketStream() {
   if (armed_) loop().forget(*this);
@@ -99,7 +108,7 @@ void SocketStream::set_abortive() noexcept {
 }
 
 void SocketStream::enable_keepalive(int idle_seconds, int probes) noexcept {
-  if (peer_.family() != AF_INET && peer_.family() != AF_INET6) return;
+  if (peer_size_ <= sizeof(sa_family_t)) return;  // A Unix socket.
   const int on = 1;
   setsockopt(fd_, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
   setsockopt(fd_, IPPROTO_TCP, TCP_KEEPIDLE, &idle_seconds, sizeof idle_seconds);

@@ -158,7 +158,7 @@ class Stream : public Pooled {
   virtual void set_abortive() noexcept = 0;
   /// TCP keep-alive probes for a connection that may be silent for long. Nothing on other transports.
   virtual void enable_keepalive(int idle_seconds, int probes) noexcept = 0;
-  [[nodiscard]] virtual const SocketAddress& peer() const noexcept = 0;
+  [[nodiscard]] virtual SocketAddress peer() const noexcept = 0;
   [[nodiscard]] virtual SocketAddress local() const noexcept = 0;
 
  protected:

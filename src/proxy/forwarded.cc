@@ -77,23 +77,22 @@ void set_request_id(http::Fields& fields, bool trusted, Random& random) {
 
 std::string_view client_ip(const http::RequestHead& request, const ListenerContext& listener,
                            const Peer& peer, std::array<char, kIpText>& out) {
+  if (listener.config.trusted_proxies.empty() || !listener.trusts(peer.address)) return peer.ip();
   SocketAddress client = peer.address;
-  if (!listener.config.trusted_proxies.empty() && listener.trusts(peer.address)) {
-    // Right to left, over all lines: each trusted hop vouches for the one before it.
-    const auto& lines = request.fields.lines();
-    bool trusted = true;
-    for (auto line = lines.rbegin(); line != lines.rend() && trusted; ++line) {
-      if (line->removed || line->id != FieldId::x_forwarded_for) continue;
-      std::string_view rest = request.fields.value(*line);
-      while (trusted && !rest.empty()) {
-        const std::size_t comma = rest.rfind(',');
-        const std::string_view hop = trim(comma == std::string_view::npos ? rest : rest.substr(comma + 1));
-        rest = comma == std::string_view::npos ? std::string_view() : rest.substr(0, comma);
-        const std::optional<SocketAddress> address = parse_hop(hop);
-        if (!address) return client.ip_to(out);
-        client = *address;
-        trusted = listener.trusts(client);
-      }
+  // Right to left, over all lines: each trusted hop vouches for the one before it.
+  const auto& lines = request.fields.lines();
+  bool trusted = true;
+  for (auto line = lines.rbegin(); line != lines.rend() && trusted; ++line) {
+    if (line->removed || line->id != FieldId::x_forwarded_for) continue;
+    std::string_view rest = request.fields.value(*line);
+    while (trusted && !rest.empty()) {
+      const std::size_t comma = rest.rfind(',');
+      const std::string_view hop = trim(comma == std::string_view::npos ? rest : rest.substr(comma + 1));
+      rest = comma == std::string_view::npos ? std::string_view() : rest.substr(0, comma);
+      const std::optional<SocketAddress> address = parse_hop(hop);
+      if (!address) return client.ip_to(out);
+      client = *address;
+      trusted = listener.trusts(client);
     }
   }
   return client.ip_to(out);

@@ -28,7 +28,7 @@ struct Peer {
 };
 
 /// The client of `request` as far as it is known: the peer, or, if the listener trusts the peer, the
-/// rightmost address of X-Forwarded-For that it does not trust. Written to `out`; the result points into it.
+/// rightmost address of X-Forwarded-For that it does not trust. The result points into `peer` or `out`.
 /// Call it before set_forwarded.
 [[nodiscard]] std::string_view client_ip(const http::RequestHead& request, const ListenerContext& listener,
                                          const Peer& peer, std::array<char, kIpText>& out);
