@@ -1,0 +1,99 @@
+#include "app/options.h"
+
+#include <doctest/doctest.h>
+
+#include <sstream>
+#include <vector>
+
+namespace lintel::app {
+namespace {
+
+tl::expected<Options, std::string> parse(const std::string& line) {
+  std::istringstream words(line);
+  std::vector<std::string> owned;
+  for (std::string word; words >> word;) owned.push_back(word);
+  const std::vector<std::string_view> views(owned.begin(), owned.end());
+  return parse_options(views);
+}
+
+struct Accepted {
+  const char* line;
+  Options options;
+};
+
+struct Refused {
+  const char* line;
+  const char* says;
+};
+
+TEST_CASE("command lines that are understood") {
+  const Accepted cases[] = {
+      {"run", {.verb = Verb::run}},
+      {"run -c a.yaml", {.verb = Verb::run, .file = "a.yaml"}},
+      {"run --config a.yaml", {.verb = Verb::run, .file = "a.yaml"}},
+      {"run --config=a.yaml", {.verb = Verb::run, .file = "a.yaml"}},
+      {"check a.yaml", {.verb = Verb::check, .file = "a.yaml"}},
+      {"check a.yaml --json", {.verb = Verb::check, .file = "a.yaml", .json = true}},
+      {"check --print-defaults a.yaml", {.verb = Verb::check, .file = "a.yaml", .print_defaults = true}},
+      {"check -c a.yaml", {.verb = Verb::check, .file = "a.yaml"}},
+      {"-t -c a.yaml", {.verb = Verb::check, .file = "a.yaml"}},
+      {"-c a.yaml -t", {.verb = Verb::check, .file = "a.yaml"}},
+      {"schema", {.verb = Verb::schema}},
+      {"schema --man", {.verb = Verb::schema, .man = true}},
+      {"version", {.verb = Verb::version}},
+      {"--version", {.verb = Verb::version}},
+      {"help", {.verb = Verb::help}},
+      {"--help", {.verb = Verb::help}},
+      {"help run", {.verb = Verb::help, .topic = Verb::run}},
+      {"check --help", {.verb = Verb::help, .topic = Verb::check}},
+      {"run -c a.yaml -h", {.verb = Verb::help, .topic = Verb::run}},
+  };
+  for (const Accepted& one : cases) {
+    CAPTURE(one.line);
+    const auto options = parse(one.line);
+    REQUIRE(options.has_value());
+    CHECK(*options == one.options);
+  }
+}
+
+TEST_CASE("command lines that are refused say what to do") {
+  const Refused cases[] = {
+      {"", "lintel help"},
+      {"rnu", "did you mean \"run\"?"},
+      {"reload", "unknown command \"reload\""},
+      {"-x", "unknown option \"-x\""},
+      {"run --cofig a.yaml", "did you mean \"--config\"?"},
+      {"run -c", "-c needs a file"},
+      {"run --config=", "is empty"},
+      {"run a.yaml", "lintel run -c a.yaml"},
+      {"run -c a.yaml -c b.yaml", "two configuration files"},
+      {"run --json", "unknown option \"--json\""},
+      {"check", "lintel check FILE"},
+      {"-t", "lintel check FILE"},
+      {"check a.yaml b.yaml", "two configuration files"},
+      {"schema x", "schema takes no \"x\""},
+      {"help rnu", "did you mean \"run\"?"},
+  };
+  for (const Refused& one : cases) {
+    CAPTURE(one.line);
+    const auto options = parse(one.line);
+    REQUIRE_FALSE(options.has_value());
+    CAPTURE(options.error());
+    CHECK(options.error().find(one.says) != std::string::npos);
+    CHECK(options.error().find('\n') == std::string::npos);
+  }
+}
+
+TEST_CASE("help names every command, and its lines fit a terminal") {
+  const std::string text = help_text(Verb::help);
+  for (const char* verb : {"run", "check", "schema", "version", "help"}) {
+    CHECK(text.find(std::string("lintel ") + verb) != std::string::npos);
+  }
+  for (const Verb topic : {Verb::help, Verb::run, Verb::check, Verb::schema, Verb::version}) {
+    std::istringstream lines(help_text(topic));
+    for (std::string line; std::getline(lines, line);) CHECK(line.size() <= 110);
+  }
+}
+
+}  // namespace
+}  // namespace lintel::app

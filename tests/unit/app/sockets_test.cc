@@ -1,0 +1,103 @@
+#include "app/sockets.h"
+
+#include <doctest/doctest.h>
+
+#include <cerrno>
+
+namespace lintel::app {
+namespace {
+
+WantedBind bind_at(std::string_view text) {
+  std::string why;
+  return {*Endpoint::parse(text, why), "listener \"web\"", "listeners[web].bind"};
+}
+
+std::vector<WantedBind> binds_at(const std::vector<std::string>& texts) {
+  std::vector<WantedBind> binds;
+  for (const std::string& text : texts) binds.push_back(bind_at(text));
+  return binds;
+}
+
+TEST_CASE("what has to be opened and closed between two configurations") {
+  struct Case {
+    std::vector<std::string> open, wanted, opened, closed;
+  };
+  const Case cases[] = {
+      {{}, {}, {}, {}},
+      {{}, {":80"}, {":80"}, {}},
+      {{":80"}, {":80"}, {}, {}},
+      {{":80"}, {}, {}, {":80"}},
+      {{":80", ":81"}, {":81", ":82"}, {":82"}, {":80"}},
+      {{"127.0.0.1:80"}, {":80"}, {":80"}, {"127.0.0.1:80"}},
+      {{"unix:/run/a"}, {"unix:/run/b", "unix:/run/a"}, {"unix:/run/b"}, {}},
+      {{}, {":80", ":80"}, {":80"}, {}},
+  };
+  for (const Case& one : cases) {
+    const BindChange change = bind_change(one.open, binds_at(one.wanted));
+    std::vector<std::string> opened;
+    for (const WantedBind& bind : change.opened) opened.push_back(bind.endpoint.to_string());
+    CHECK(opened == one.opened);
+    CHECK(change.closed == one.closed);
+  }
+}
+
+TEST_CASE("binds of a configuration carry who wants them") {
+  config::Config config;
+  std::string why;
+  config.listeners.emplace_back();
+  config.listeners[0].name = "web";
+  config.listeners[0].bind = {*Endpoint::parse(":80", why), *Endpoint::parse("unix:/run/web", why)};
+  config.admin.bind = {*Endpoint::parse("unix:/run/admin", why)};
+  const auto web = listener_binds(config);
+  REQUIRE(web.size() == 2);
+  CHECK(web[1].endpoint.to_string() == "unix:/run/web");
+  CHECK(web[1].owner == "listener \"web\"");
+  CHECK_FALSE(web[1].private_file);
+  const auto admin = admin_binds(config);
+  REQUIRE(admin.size() == 1);
+  CHECK(admin[0].private_file);
+}
+
+TEST_CASE("an address that cannot be listened on: where, why, what to do") {
+  struct Case {
+    const char* bind;
+    int err;
+    const char* says;
+  };
+  const Case cases[] = {
+      {"127.0.0.1:8080", EADDRINUSE,
+       "cannot listen on 127.0.0.1:8080 (listener \"web\"): address already in use. Stop the other program "
+       "or "
+       "change listeners[web].bind"},
+      {":80", EACCES, "Ports below 1024 need root or the capability CAP_NET_BIND_SERVICE"},
+      {"unix:/x/y", EACCES, "The directory must be writable"},
+      {"unix:/x/y", ENOENT, "The directory does not exist"},
+      {"10.9.9.9:80", EADDRNOTAVAIL, "No interface of this machine has that address"},
+      {":80", EMFILE, "Raise the limit of open files"},
+  };
+  for (const Case& one : cases) {
+    const std::string text = listen_error_text(bind_at(one.bind), make_system_error(one.err, "bind"));
+    CAPTURE(text);
+    CHECK(text.find(one.says) != std::string::npos);
+  }
+}
+
+TEST_CASE("a socket for each worker on the port that the kernel chose, and none beside another program") {
+  auto bound = BoundAddress::open(bind_at("127.0.0.1:0"), true);
+  REQUIRE(bound.has_value());
+  CHECK(bound->address().port() != 0);
+  auto first = bound->add_socket();
+  auto second = bound->add_socket();
+  REQUIRE(first.has_value());
+  REQUIRE(second.has_value());
+  CHECK(first->get() != second->get());
+  // These sockets would share their port with any other that asks for it.
+  const std::string same = bound->address().to_string();
+  const auto other = BoundAddress::open(bind_at(same), true);
+  REQUIRE_FALSE(other.has_value());
+  CHECK(other.error().find("already in use") != std::string::npos);
+  CHECK(BoundAddress::open(bind_at(same), false).has_value());
+}
+
+}  // namespace
+}  // namespace lintel::app
