@@ -31,8 +31,8 @@ class SocketAddress {
   [[nodiscard]] std::uint16_t port() const noexcept;
   [[nodiscard]] bool is_loopback() const noexcept;
 
-  /// The IP without port and brackets ("10.0.0.1", "::1", IPv4-mapped shown as IPv4), "unix" for Unix sockets.
-  /// Writes into `out` (INET6_ADDRSTRLEN bytes suffice) and returns the written part.
+  /// The IP without port and brackets ("10.0.0.1", "::1", IPv4-mapped shown as IPv4), "unix" for Unix
+  /// sockets. Writes into `out` (INET6_ADDRSTRLEN bytes suffice) and returns the written part.
   [[nodiscard]] std::string_view ip_to(std::span<char> out) const noexcept;
   /// "10.0.0.1:80", "[::1]:80", "unix:/run/app.sock".
   [[nodiscard]] std::string to_string() const;
@@ -55,7 +55,8 @@ struct Endpoint {
   /// On failure returns nothing and sets `why` to one sentence for people.
   [[nodiscard]] static std::optional<Endpoint> parse(std::string_view text, std::string& why);
   [[nodiscard]] std::string to_string() const;
-  /// The address for `ip`, `any` (IPv6 wildcard, to be bound dual-stack) and `unix_socket`; nothing for `name`.
+  /// The address for `ip`, `any` (IPv6 wildcard, to be bound dual-stack) and `unix_socket`; nothing for
+  /// `name`.
   [[nodiscard]] std::optional<SocketAddress> resolved() const;
 
   friend bool operator==(const Endpoint&, const Endpoint&) = default;

@@ -102,7 +102,8 @@ void set_forwarded(http::RequestHead& request, const ListenerContext& listener, 
                    Random& random) {
   http::Fields& fields = request.fields;
   const bool trusted = !listener.config.trusted_proxies.empty() && listener.trusts(peer.address);
-  const std::string_view ip = peer.ip();
+  // A Unix socket's peer has no address to pass on.
+  const std::string_view ip = peer.address.family() == AF_UNIX ? std::string_view() : peer.ip();
   std::array<char, 256> host_copy{};  // The fields' buffer moves when lines are added.
   std::string_view host = request.text(request.authority);
   host = host.substr(0, host.size() < host_copy.size() ? host.size() : 0);
@@ -112,7 +113,7 @@ void set_forwarded(http::RequestHead& request, const ListenerContext& listener, 
   const std::string_view forwarded(element.data(), format_forwarded(ip, host, element));
 
   if (trusted) {
-    append_to_list(fields, FieldId::x_forwarded_for, "X-Forwarded-For", ip);
+    if (!ip.empty()) append_to_list(fields, FieldId::x_forwarded_for, "X-Forwarded-For", ip);
     append_to_list(fields, FieldId::forwarded, "Forwarded", forwarded);
   } else {
     for (http::Fields::Line& line : fields.mutable_lines()) {
@@ -121,7 +122,7 @@ void set_forwarded(http::RequestHead& request, const ListenerContext& listener, 
                           line.id == FieldId::x_forwarded_port || line.id == FieldId::x_forwarded_proto;
       if (forged) fields.remove(line);
     }
-    fields.add("X-Forwarded-For", ip);
+    if (!ip.empty()) fields.add("X-Forwarded-For", ip);
     fields.add("Forwarded", forwarded);
   }
   if (!trusted || !fields.find(FieldId::x_forwarded_proto)) fields.add("X-Forwarded-Proto", "http");
