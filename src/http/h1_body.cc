@@ -44,6 +44,7 @@ void BodyDecoder::start(const Framing& framing, const HeadLimits& limits, bool d
 
 void BodyDecoder::start_raw() noexcept {
   framing_ = Framing::until_close();
+  limit_ = 0;
   raw_ = true;
   done_ = false;
 }
@@ -120,7 +121,7 @@ Task<Result<BodyChunk>> pull_body(net::Stream& stream, ReadAhead& ahead, BodyDec
   for (;;) {
     const bool buffered = !ahead.empty();
     std::span<char> in = ahead.bytes();
-    if (!buffered && !decoder.done()) {
+    if (!buffered && decoder.needs_input()) {
       ahead.release();
       const Nanos deadline = timeout == kNever ? kNever : stream.loop().now() + timeout;
       stream.set_read_deadline(deadline);

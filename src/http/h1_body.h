@@ -54,7 +54,7 @@ class BodyDecoder {
 
   /// `drop_underscore`: see ChunkDecoder.
   void start(const Framing& framing, const HeadLimits& limits, bool drop_underscore) noexcept;
-  /// Everything from here to the end of the stream is body (a tunnel).
+  /// Everything from here to the end of the stream is body (a tunnel), without a limit.
   void start_raw() noexcept;
   /// More decoded bytes than this are an error. 0: no limit. Stays until start().
   void set_limit(std::uint64_t bytes) noexcept { limit_ = bytes; }
@@ -63,6 +63,8 @@ class BodyDecoder {
   /// Bytes decoded since start().
   [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
   [[nodiscard]] bool over_limit() const noexcept { return limit_ != 0 && bytes_ > limit_; }
+  /// False when decode() says how the body ends without any further input.
+  [[nodiscard]] bool needs_input() const noexcept { return !done_ && !broken_ && !over_limit(); }
   /// What the end of the stream means: done for bodies that end with the connection, else error.
   [[nodiscard]] Status at_end_of_stream() const noexcept;
   [[nodiscard]] bool done() const noexcept { return done_; }

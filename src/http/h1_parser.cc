@@ -219,7 +219,8 @@ const char* RequestHeadParser::set_absolute_form() {
   if (origin.size != 0) {  // "http://host?query"
     head.has_query = true;
     head.query = {origin.begin + 1, origin.size - 1};
-    if ((reason = check_query(head.text(head.query))) != nullptr) return reason;
+    reason = check_query(head.text(head.query));
+    if (reason != nullptr) return reason;
   }
   // The path is empty: "*" for OPTIONS without a query (RFC 9112, 3.2.4), else the root.
   head.path = head.store(head.method == Method::options && !head.has_query ? "*" : "/");

@@ -50,6 +50,7 @@ class H1ServerConnection {
   Nanos expires_ = kNever;
   std::uint64_t requests_ = 0;
   bool draining_ = false;
+  bool cut_ = false;
   bool idle_ = false;
 };
 
@@ -88,6 +89,7 @@ class H1ServerTransaction final : public ServerTransaction {
   BodyEncoder encoder_;
   Nanos body_timeout_ = kNever;
   bool body_begun_ = false;  ///< read_body was called, or an interim response asked for the body.
+  bool continued_ = false;   ///< 100 was sent.
   bool head_sent_ = false;
   bool close_ = false;     ///< The response announced the end of the connection.
   bool rejected_ = false;  ///< The head was refused; what follows it is not known.

@@ -101,9 +101,13 @@ std::size_t fold_host(char* text, std::size_t size, const char*& reason) noexcep
 std::size_t fold_literal(char* text, std::size_t size, const char*& reason) noexcept {
   char address[INET6_ADDRSTRLEN];
   std::size_t n = 1;
-  for (; n < size && text[n] != ']' && n < sizeof address; ++n) address[n - 1] = text[n] = to_lower(text[n]);
+  for (; n < size && text[n] != ']' && n < sizeof address; ++n) {
+    text[n] = to_lower(text[n]);
+    address[n - 1] = text[n];
+  }
+  address[n - 1] = '\0';
   in6_addr parsed;
-  if (n == size || text[n] != ']' || (address[n - 1] = '\0', inet_pton(AF_INET6, address, &parsed)) != 1) {
+  if (n == size || text[n] != ']' || inet_pton(AF_INET6, address, &parsed) != 1) {
     reason = "the host is not a valid address in brackets";
     return 0;
   }

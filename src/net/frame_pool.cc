@@ -49,8 +49,11 @@ struct SlabOwner {
   std::vector<std::unique_ptr<char[]>> slabs;
 };
 
+// One set per thread, reached from operator new, which has no object to carry it.
+// NOLINTBEGIN(cppcoreguidelines-avoid-non-const-global-variables)
 thread_local FreeLists lists{};
 thread_local SlabOwner owner;
+// NOLINTEND(cppcoreguidelines-avoid-non-const-global-variables)
 
 constexpr std::size_t size_class(std::size_t size) {
   return (size + kStep - 1) / kStep;

@@ -4,7 +4,7 @@
 
 namespace lintel::pool {
 
-RoundRobin::RoundRobin(std::vector<std::uint32_t> weights, std::uint64_t start) {
+RoundRobin::RoundRobin(std::span<const std::uint32_t> weights, std::uint64_t start) {
   std::uint64_t total = 0;
   entries_.reserve(weights.size());
   for (const std::uint32_t weight : weights) {

@@ -15,7 +15,7 @@ namespace lintel::pool {
 class RoundRobin final : public Balancer {
  public:
   /// `start`: how many picks to skip, so that workers do not all begin with the first server.
-  RoundRobin(std::vector<std::uint32_t> weights, std::uint64_t start);
+  RoundRobin(std::span<const std::uint32_t> weights, std::uint64_t start);
   [[nodiscard]] std::optional<std::uint32_t> pick(std::span<const std::uint32_t> excluded) noexcept override;
 
  private:

@@ -10,7 +10,7 @@ Pool::Pool(const config::Pool& config, std::span<const SocketAddress> addresses,
     servers_.push_back({config.servers[i].address.to_string(), states.find(config.name, addresses[i])});
     weights.push_back(addresses[i].empty() ? 0 : config.servers[i].weight);
   }
-  balancer_ = std::make_unique<RoundRobin>(std::move(weights), start);
+  balancer_ = std::make_unique<RoundRobin>(weights, start);
 }
 
 void Pool::checkin(std::uint32_t server, http::H1ClientPtr connection) {

@@ -9,8 +9,8 @@
 
 namespace lintel::proxy {
 
-/// One configuration in force, as the main thread publishes it to the workers: what the file says, and what had to be
-/// looked up to use it. Immutable; shared by all threads.
+/// One configuration in force, as the main thread publishes it to the workers: what the file says, and what
+/// had to be looked up to use it. Immutable; shared by all threads.
 struct Snapshot {
   config::Config config;
   /// Per pool, per server, in the order of the configuration: where it is. Empty: the name has no address.

@@ -166,6 +166,7 @@ struct Router::Builder {
 
   void finish() {
     std::vector<std::uint64_t> hashes;
+    hashes.reserve(std::max(router.buckets_.size(), router.keys_.size()));
     for (const Bucket& bucket : router.buckets_) hashes.push_back(hash_host(bucket.host));
     router.bucket_table_.build(hashes);
     hashes.clear();
