@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <utility>
 
 #include "app/server_prepared.h"
 #include "app/version.h"
@@ -155,7 +156,7 @@ void Server::log_start() const {
 
 void Server::stop(bool bounded) {
   if (phase_ == Phase::delaying || phase_ == Phase::draining) {
-    if (!bounded) return;
+    if (!bounded || std::exchange(cutting_, true)) return;
     log::warn("stopping at once");
     if (phase_ == Phase::delaying) drain();
     return cut();
@@ -187,6 +188,7 @@ void Server::drain() {
 void Server::on_stop_deadline(net::Deadline& deadline) {
   auto* server = static_cast<Server*>(deadline.owner());
   if (server->phase_ == Phase::delaying) return server->drain();
+  if (!std::exchange(server->cutting_, true)) log::warn("the time to stop is up: ending what is in flight");
   server->cut();
 }
 

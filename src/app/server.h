@@ -97,6 +97,7 @@ class Server {
   bool loading_ = false;            ///< loader_ is at work.
   bool reload_again_ = false;       ///< Asked for meanwhile.
   std::optional<bool> stop_asked_;  ///< Asked for while publishing: bounded or not.
+  bool cutting_ = false;            ///< Nothing in flight is waited for any more.
   std::thread loader_;
   net::Deadline stop_deadline_{on_stop_deadline, this};
 

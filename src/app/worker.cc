@@ -191,10 +191,10 @@ net::Task<void> Worker::accept_loop(Listening& listening) {
 net::Task<void> Worker::wait_after_error(Listening& listening, Error error) {
   listening.listener->stats->accepts_error.add();
   if (const auto unsaid = accept_errors_.pass(loop_.now())) {
-    const char* advice = error.code == ErrorCode::resource ? " (raise the limit of open files)" : "";
+    const std::string advice = error.code == ErrorCode::resource ? "; raise the limit of open files" : "";
+    const std::string more = *unsaid != 0 ? " (" + std::to_string(*unsaid) + " more like this)" : "";
     log::error({{"listener", listening.listener->name}, {"bind", listening.bind}},
-               "cannot accept connections: {}{}; {} more such errors not logged", std::strerror(error.sys),
-               advice, *unsaid);
+               "cannot accept connections: {}{}{}", std::strerror(error.sys), advice, more);
   }
   co_await listening.pause.wait(kErrorPause);
 }
