@@ -29,8 +29,9 @@ std::vector<std::vector<SocketAddress>> resolve_servers(const config::Config& co
         std::string why;
         found = known.emplace(name, resolve(server.address, why)).first;
         if (found->second.empty()) {
-          warnings.push_back("pool \"" + pool.name + "\": server " + name + " gets no requests: " + why +
-                             "; reload (SIGHUP) once the name resolves");
+          std::string& warning = warnings.emplace_back("pool \"");
+          warning.append(pool.name).append("\": server ").append(name).append(" gets no requests: ");
+          warning.append(why).append("; reload (SIGHUP) once the name resolves");
         }
       }
       of_pool.push_back(found->second);

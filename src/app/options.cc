@@ -53,6 +53,7 @@ std::optional<Verb> verb_named(std::string_view name) {
 
 std::string unknown_command(std::string_view word) {
   std::vector<std::string_view> names;
+  names.reserve(kVerbs.size());
   for (const VerbInfo& verb : kVerbs) names.push_back(verb.name);
   return "unknown command " + config::quote(word) + " (" + config::suggest(word, names) + ")";
 }

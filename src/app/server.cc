@@ -135,6 +135,7 @@ void Server::log_start() const {
   std::string listeners;
   for (const config::Listener& listener : snapshot_->config.listeners) {
     std::vector<std::string> addresses;
+    addresses.reserve(listener.bind.size());
     for (const Endpoint& bind : listener.bind) {
       addresses.push_back(listeners_.at(bind.to_string()).address().to_string());
     }

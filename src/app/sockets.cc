@@ -89,6 +89,7 @@ std::vector<WantedBind> listener_binds(const config::Config& config) {
 
 std::vector<WantedBind> admin_binds(const config::Config& config) {
   std::vector<WantedBind> wanted;
+  wanted.reserve(config.admin.bind.size());
   for (const Endpoint& bind : config.admin.bind) wanted.push_back({bind, "admin", "admin.bind", true});
   return wanted;
 }

@@ -45,6 +45,7 @@ void WorkerSet::cut() {
 
 proxy::StatsTotal WorkerSet::totals() const {
   std::vector<const proxy::WorkerStats*> all;
+  all.reserve(stats_.size());
   for (const auto& stats : stats_) all.push_back(stats.get());
   return proxy::collect(all);
 }

@@ -14,6 +14,7 @@ WantedBind bind_at(std::string_view text) {
 
 std::vector<WantedBind> binds_at(const std::vector<std::string>& texts) {
   std::vector<WantedBind> binds;
+  binds.reserve(texts.size());
   for (const std::string& text : texts) binds.push_back(bind_at(text));
   return binds;
 }
@@ -35,6 +36,7 @@ TEST_CASE("what has to be opened and closed between two configurations") {
   for (const Case& one : cases) {
     const BindChange change = bind_change(one.open, binds_at(one.wanted));
     std::vector<std::string> opened;
+    opened.reserve(change.opened.size());
     for (const WantedBind& bind : change.opened) opened.push_back(bind.endpoint.to_string());
     CHECK(opened == one.opened);
     CHECK(change.closed == one.closed);
