@@ -70,6 +70,7 @@ Task<void> H1ServerConnection::run() {
     if (!ahead_.empty()) {
       // Requests that are already here must not keep the loop from its other connections.
       if (++pipelined % kPipelinedPerTurn == 0) co_await stream_.loop().yield();
+      if (cut_) co_return;
     } else {
       ahead_.release();
       idle_ = true;
@@ -164,9 +165,10 @@ Task<bool> H1ServerConnection::finish(H1ServerTransaction& transaction) {
     while (chunk && !chunk->last && transaction.decoder_.bytes() <= H1ServerTransaction::kDiscard) {
       chunk = co_await transaction.read_body();
     }
-    if (chunk && chunk->last) co_return true;
     if (!chunk) co_return false;
+    if (chunk->last && !draining_) co_return true;
   }
+  if (cut_) co_return false;
   if (transaction.rejected_ || !transaction.decoder_.done() || !ahead_.empty()) co_await linger();
   co_return false;
 }
@@ -176,10 +178,14 @@ Task<void> H1ServerConnection::linger() {
   // 9112, 9.6).
   constexpr Nanos kLinger = 2'000'000'000;
   stream_.shutdown_write();
-  stream_.set_read_deadline(stream_.loop().now() + kLinger);
-  for (;;) {
+  constexpr unsigned kReadsPerTurn = 16;
+  const Nanos until = stream_.loop().now() + kLinger;
+  stream_.set_read_deadline(until);
+  // The deadline ends a read that waits; a client that never lets it wait is ended by the clock.
+  for (unsigned reads = 1; !cut_ && stream_.loop().now() < until; ++reads) {
     const Result<std::size_t> got = co_await stream_.read(workspace_.loop.scratch());
     if (!got || *got == 0) co_return;
+    if (reads % kReadsPerTurn == 0) co_await stream_.loop().yield();
   }
 }
 
@@ -190,7 +196,7 @@ void H1ServerConnection::drain() noexcept {
 }
 
 void H1ServerConnection::cut() noexcept {
-  draining_ = true;
+  draining_ = cut_ = true;
   stream_.cancel_read();
   stream_.cancel_write();
 }
@@ -206,7 +212,7 @@ void H1ServerTransaction::start(H1ServerConnection& connection, const ServerSett
   encoder_.start(Framing::none());
   body_timeout_ = settings.body_timeout;
   connection.stream_.set_write_timeout(settings.write_timeout);
-  body_begun_ = head_sent_ = close_ = rejected_ = broken_ = aborted_ = false;
+  body_begun_ = continued_ = head_sent_ = close_ = rejected_ = broken_ = aborted_ = false;
 }
 
 BodyChunk H1ServerTransaction::buffered_body() {
@@ -232,7 +238,7 @@ void H1ServerTransaction::abort() noexcept {
 
 Task<Result<void>> H1ServerTransaction::write_interim(const ResponseHead& head) {
   if (request.version == Version::http10) co_return Result<void>{};
-  if (head.status == 100) body_begun_ = true;
+  if (head.status == 100) body_begun_ = continued_ = true;
   Buffer& out = connection_->workspace_.loop.staging();
   write_response_head(out, head, Framing::none(), ResponseWriteOptions{});
   Result<void> written = co_await connection_->stream_.write(net::WriteSpans(out.view()));
@@ -254,7 +260,8 @@ bool H1ServerTransaction::must_close(const ResponseHead& head) const noexcept {
   if (decoder_.done()) return false;
   // The client may still send its body, or not (Expect); past a small one the connection is not worth the
   // wait.
-  if (request.expects_continue && !body_begun_) return true;
+  if (request.expects_continue && !continued_ && decoder_.bytes() == 0) return true;
+  if (head.status == 408) return true;  // The rest of the body did not come in time, nor will it now.
   if (body_begun_ && head.status < 400) return false;
   return !request.content_length || *request.content_length > kDiscard;
 }

@@ -15,18 +15,30 @@ constexpr unsigned kPiecesPerTurn = 16;
 /// The exchange's two halves and what they tell each other. Lives in the frame of exchange().
 struct Exchange {
   Exchange(WorkerContext& w, const config::PoolTimeouts& t, http::ServerTransaction& d,
-           http::ClientTransaction& u, Record& r) noexcept
-      : worker(w), timeouts(t), downstream(d), upstream(u), record(r) {}
+           http::ClientTransaction& u, const ActiveExchange& a, Record& r) noexcept
+      : worker(w), timeouts(t), downstream(d), upstream(u), active(a), record(r) {}
 
   WorkerContext& worker;
   const config::PoolTimeouts& timeouts;
   http::ServerTransaction& downstream;
   http::ClientTransaction& upstream;
+  const ActiveExchange& active;
   Record& record;
   ExchangeResult result;
   bool request_running = false;
-  /// Why the client's side of the request failed; ok while it has not.
+  bool response_over = false;  ///< Nobody will read the rest of the request.
+  /// Why the request could not be sent in full, where that ends the transaction; else ok.
   EndReason request_failure = EndReason::ok;
+
+  /// The server waits for bytes that will never come.
+  void fail_request(EndReason reason) noexcept {
+    request_running = false;
+    request_failure = reason;
+    upstream.cancel_read();
+  }
+  /// Whether the response is to be given up. To be asked before waiting for the server's bytes: what was
+  /// canceled earlier found nobody waiting.
+  [[nodiscard]] bool must_end() const noexcept { return active.cut || request_failure != EndReason::ok; }
 
   void request_complete() noexcept {
     request_running = false;
@@ -39,18 +51,19 @@ Task<void> send_request_body(Exchange& ex) {
   unsigned pieces = 0;
   for (;;) {
     const Result<BodyChunk> chunk = co_await ex.downstream.read_body();
-    if (!chunk) {
-      ex.request_running = false;
-      if (chunk.error().code != ErrorCode::canceled) {
-        // The server waits for bytes that will never come.
-        ex.request_failure = downstream_reason(chunk.error(), Phase::request);
-        ex.upstream.cancel_read();
-      }
+    if (!chunk && chunk.error().code != ErrorCode::canceled) {
+      ex.fail_request(downstream_reason(chunk.error(), Phase::request));
       co_return;
     }
+    if (!chunk) break;
     const Result<void> sent = co_await ex.upstream.write_body(*chunk, ex.downstream.trailers());
+    if (!sent && sent.error().code == ErrorCode::timeout && !ex.result.answered) {
+      ex.fail_request(upstream_reason(sent.error(), Phase::request));
+      co_return;
+    }
     if (!sent || chunk->last) break;
     if (++pieces % kPiecesPerTurn == 0) co_await ex.worker.loop.yield();
+    if (ex.active.cut || ex.response_over) break;
   }
   // A server may answer, and even close, without reading everything: what it says is still to be read.
   ex.request_complete();
@@ -58,11 +71,14 @@ Task<void> send_request_body(Exchange& ex) {
 
 /// Reads heads up to the final one; interim ones go straight on.
 Task<Result<BodyChunk>> receive_head(Exchange& ex, http::ResponseHead& head) {
+  unsigned interim = 0;
   for (;;) {
+    if (ex.must_end()) co_return tl::unexpected<Error>(Error{ErrorCode::canceled});
     Result<BodyChunk> first = co_await ex.upstream.read_head(head);
     if (!first || !head.is_interim()) co_return first;
     const Result<void> written = co_await ex.downstream.write_interim(head);
     if (!written) co_return tl::unexpected<Error>(written.error());
+    if (++interim % kPiecesPerTurn == 0) co_await ex.worker.loop.yield();
   }
 }
 
@@ -70,6 +86,7 @@ Task<Result<BodyChunk>> receive_head(Exchange& ex, http::ResponseHead& head) {
 Task<EndReason> send_response_body(Exchange& ex) {
   unsigned pieces = 0;
   for (;;) {
+    if (ex.must_end()) co_return EndReason::local_shutdown;
     const Result<BodyChunk> chunk = co_await ex.upstream.read_body();
     if (!chunk) co_return upstream_reason(chunk.error(), Phase::response);
     const Result<void> written = co_await ex.downstream.write_body(*chunk, ex.upstream.trailers());
@@ -112,7 +129,7 @@ Task<void> receive_response(Exchange& ex, Nanos sent_at) {
   ex.record.bytes_out += begin.bytes.size();
   if (head->status == 101) {
     ex.result.reason = co_await run_tunnel(ex.worker.loop, ex.downstream, ex.upstream,
-                                           to_nanos(ex.timeouts.tunnel_idle), ex.record);
+                                           to_nanos(ex.timeouts.tunnel_idle), ex.active.cut, ex.record);
   } else if (!begin.last) {
     ex.result.reason = co_await send_response_body(ex);
   }
@@ -174,8 +191,8 @@ EndReason upstream_reason(const Error& error, Phase phase) noexcept {
 
 Task<ExchangeResult> exchange(WorkerContext& worker, const RouteContext& route,
                               http::ServerTransaction& downstream, http::ClientTransaction& upstream,
-                              BodyChunk first, Record& record) {
-  Exchange ex(worker, route.pool->pool.config().timeouts, downstream, upstream, record);
+                              BodyChunk first, const ActiveExchange& active, Record& record) {
+  Exchange ex(worker, route.pool->pool.config().timeouts, downstream, upstream, active, record);
   const Nanos sent_at = worker.loop.now();
   const Result<void> sent =
       co_await upstream.write_head(downstream.request, first, first.last ? downstream.trailers() : nullptr);
@@ -194,12 +211,13 @@ Task<ExchangeResult> exchange(WorkerContext& worker, const RouteContext& route,
   }
   co_await receive_response(ex, sent_at);
   if (ex.request_running && (ex.result.reason != EndReason::ok || record.status >= 400)) {
-    // Nobody will read the rest of the request.
+    ex.response_over = true;
     downstream.cancel_read();
     upstream.cancel_write();
   }
   co_await scope.join();
-  if (ex.result.answered && ex.result.reason != EndReason::ok) downstream.abort();
+  const bool complete = ex.result.reason == EndReason::ok || ex.result.reason == EndReason::tunnel_closed;
+  if (ex.result.answered && !complete) downstream.abort();
   co_return ex.result;
 }
 

@@ -28,12 +28,19 @@ struct ExchangeResult {
   bool no_answer = false;
 };
 
+/// The exchange that a session is in, so that it can be cut off from outside.
+struct ActiveExchange {
+  http::ClientTransaction* upstream = nullptr;  ///< Null while there is none.
+  bool cut = false;                             ///< Set once; what goes on ends, and no attempt follows.
+};
+
 /// Sends the request of `downstream` with `first` as the beginning of its body, streams the rest while the
 /// response already comes, and passes the response on: interim heads, the final one, the body; after 101,
 /// both directions of the tunnel. Fills status, times and bytes of `record`. `first` must stay valid until
-/// the first read of the request body. Suspends. On failure after the head went out the response is aborted.
+/// the first read of the request body. To cut it off set active.cut, then cancel what waits on either side.
+/// Suspends. On failure after the head went out the response is aborted.
 net::Task<ExchangeResult> exchange(WorkerContext& worker, const RouteContext& route,
                                    http::ServerTransaction& downstream, http::ClientTransaction& upstream,
-                                   http::BodyChunk first, Record& record);
+                                   http::BodyChunk first, const ActiveExchange& active, Record& record);
 
 }  // namespace lintel::proxy

@@ -75,12 +75,16 @@ Task<AttemptResult> attempt(Attempts& at, std::uint32_t index, bool fresh) {
     }
     connection = std::move(*connected);
   }
+  if (at.active.cut) {  // While it connected.
+    result.reason = EndReason::local_shutdown;
+    co_return result;
+  }
   ServerStats& stats = *at.pool.server_stats[index];
   connection->start(client_settings(at.pool.pool.config()));
   at.active.upstream = connection.get();
   stats.active.add();
   const ExchangeResult exchanged =
-      co_await exchange(at.worker, at.route, at.transaction, *connection, at.first, at.record);
+      co_await exchange(at.worker, at.route, at.transaction, *connection, at.first, at.active, at.record);
   stats.active.sub();
   at.active.upstream = nullptr;
   result.reason = exchanged.reason;
@@ -103,7 +107,8 @@ void note_attempt(Attempts& at, std::uint32_t index, const AttemptResult& result
   at.record.server = server.name;
   at.record.add_attempt({server.name, status, result.reason, at.worker.loop.now() - begun});
   stats.requests.add(static_cast<std::uint32_t>(status));
-  if (result.reason != EndReason::ok) stats.errors.add(static_cast<std::uint32_t>(result.reason));
+  const bool failed = result.reason != EndReason::ok && result.reason != EndReason::tunnel_closed;
+  if (failed) stats.errors.add(static_cast<std::uint32_t>(result.reason));
   if (at.record.first_byte >= 0 && result.answered) at.pool.stats->first_byte.observe(at.record.first_byte);
 }
 

@@ -1,16 +1,11 @@
 #pragma once
 
 #include "http/transaction.h"
+#include "proxy/exchange.h"
 #include "proxy/generation.h"
 #include "proxy/record.h"
 
 namespace lintel::proxy {
-
-/// The exchange that a session is in, so that it can be cut off from outside.
-struct ActiveExchange {
-  http::ClientTransaction* upstream = nullptr;  ///< Null while there is none.
-  bool cut = false;                             ///< No further attempt is to be made.
-};
 
 /// Sends a request to a server of the route's pool and its response back to the client. Tries again, on
 /// another server or with a new connection, only where that is safe: nothing was sent, or an idle connection

@@ -15,7 +15,9 @@ std::string redirect_location(const config::Redirect& redirect, const http::Requ
     location.append(scheme).append("://").append(authority);
   }
   if (!redirect.path.empty()) return location + redirect.path;
-  const std::string_view path = request.text(request.path);
+  std::string_view path = request.text(request.path);
+  // By itself, "//b.test/" would name another host.
+  while (location.empty() && path.starts_with("//")) path.remove_prefix(1);
   location.append(path == "*" ? "/" : path);
   if (request.has_query) location.append("?").append(request.text(request.query));
   return location;
