@@ -1,0 +1,187 @@
+// Bodies by their framing, and bytes read ahead.
+
+#include "http/h1_body.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+#include "net/net_test.h"
+
+using namespace lintel;
+using namespace lintel::http;
+
+namespace {
+
+std::string describe(BodyDecoder::Status status) {
+  return status == BodyDecoder::Status::done    ? "done"
+         : status == BodyDecoder::Status::error ? "error"
+                                                : "more";
+}
+
+/// Decodes `wire` in two pieces: the data, how it ended, and how many bytes were left.
+std::string decode(BodyDecoder& decoder, std::string wire, std::size_t split) {
+  std::string data;
+  BodyDecoder::Piece piece;
+  std::size_t consumed = 0;
+  for (std::span<char> part : {std::span(wire).first(split), std::span(wire).subspan(split)}) {
+    piece = decoder.decode(part);
+    data.append(piece.data.data(), piece.data.size());
+    consumed += piece.consumed;
+    if (piece.status != BodyDecoder::Status::need_more) break;
+  }
+  CHECK(decoder.bytes() == data.size());
+  return data + "|" + describe(piece.status) + "|" + std::to_string(wire.size() - consumed);
+}
+
+std::string written(const net::WriteSpans& spans) {
+  std::string text;
+  for (const iovec& part : spans.parts()) text.append(static_cast<const char*>(part.iov_base), part.iov_len);
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("body decoder: each framing, at every split") {
+  struct Row {
+    Framing framing;
+    std::string wire;
+    std::string want;
+  };
+  const Row rows[] = {
+      {Framing::none(), "next", "|done|4"},
+      {Framing::of_length(0), "next", "|done|4"},
+      {Framing::of_length(3), "abcnext", "abc|done|4"},
+      {Framing::of_length(9), "abc", "abc|more|0"},
+      {Framing::chunked(), "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\nnext", "abcde|done|4"},
+      {Framing::chunked(), "3\r\nabc\r\n2\r\nd", "abcd|more|0"},
+      {Framing::chunked(), "3\r\nabcX", "abc|error|1"},
+      {Framing::until_close(), "abc", "abc|more|0"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.wire);
+    for (std::size_t split = 0; split <= row.wire.size(); ++split) {
+      CAPTURE(split);
+      BodyDecoder decoder;
+      decoder.start(row.framing, {}, true);
+      CHECK(decode(decoder, row.wire, split) == row.want);
+    }
+  }
+}
+
+TEST_CASE("body decoder: the end of the stream") {
+  BodyDecoder decoder;
+  decoder.start(Framing::of_length(3), {}, true);
+  CHECK(decoder.at_end_of_stream() == BodyDecoder::Status::error);
+  decoder.start(Framing::chunked(), {}, true);
+  CHECK(decoder.at_end_of_stream() == BodyDecoder::Status::error);
+  decoder.start(Framing::until_close(), {}, true);
+  CHECK(decoder.at_end_of_stream() == BodyDecoder::Status::done);
+  decoder.start(Framing::none(), {}, true);
+  CHECK(decoder.at_end_of_stream() == BodyDecoder::Status::done);
+}
+
+TEST_CASE("body decoder: limit, errors that stay, and raw streams without a limit") {
+  BodyDecoder decoder;
+  decoder.start(Framing::of_length(10), {}, true);
+  decoder.set_limit(4);
+  std::string text = "abcd";
+  static_cast<void>(decoder.decode(text));
+  CHECK_FALSE(decoder.over_limit());
+  CHECK(decoder.needs_input());
+  static_cast<void>(decoder.decode(std::span(text).first(1)));
+  CHECK(decoder.over_limit());
+  CHECK_FALSE(decoder.needs_input());
+
+  decoder.start(Framing::chunked(), {}, true);
+  CHECK_FALSE(decoder.over_limit());
+  std::string bad = "zz";
+  CHECK(decoder.decode(bad).status == BodyDecoder::Status::error);
+  CHECK_FALSE(decoder.needs_input());
+  std::string good = "1\r\na\r\n";
+  CHECK(decoder.decode(good).status == BodyDecoder::Status::error);
+  CHECK(std::string(decoder.decode({}).reason).size() > 4);
+
+  decoder.start(Framing::none(), {}, true);
+  decoder.set_limit(2);
+  decoder.start_raw();
+  CHECK(decoder.is_raw());
+  CHECK(decoder.decode(text).data.size() == 4);
+  CHECK_FALSE(decoder.over_limit());
+}
+
+TEST_CASE("body decoder: trailers, and none left over from the message before") {
+  BodyDecoder decoder;
+  decoder.start(Framing::chunked(), {}, true);
+  std::string first = "0\r\nX-Sum: 1\r\n\r\n";
+  CHECK_FALSE(decoder.trailers());
+  CHECK(decoder.decode(first).status == BodyDecoder::Status::done);
+  REQUIRE(decoder.trailers());
+  CHECK(decoder.trailers()->get("x-sum") == "1");
+  decoder.start(Framing::of_length(0), {}, true);
+  CHECK_FALSE(decoder.trailers());
+  decoder.start(Framing::chunked(), {}, true);
+  std::string second = "0\r\n\r\n";
+  CHECK(decoder.decode(second).status == BodyDecoder::Status::done);
+  CHECK_FALSE(decoder.trailers());
+}
+
+TEST_CASE("body encoder: each framing, small pieces and large") {
+  const std::string large = net::pattern(20'000);
+  Fields trailers;
+  trailers.add("X-Sum", "1");
+  struct Row {
+    Framing framing;
+    std::vector<std::pair<std::string, bool>> pieces;
+    std::string want;
+    bool done;
+  };
+  const Row rows[] = {
+      {Framing::none(), {{"ignored", true}}, "HEAD", true},
+      {Framing::of_length(5), {{"he", false}, {"llo", true}}, "HEADhello", true},
+      {Framing::of_length(5), {{"he", false}, {"", true}}, "HEADhe", false},
+      {Framing::of_length(2), {{"hello", true}}, "HEADhe", true},  // Never more than was promised.
+      {Framing::of_length(20'000), {{large, true}}, "HEAD" + large, true},
+      {Framing::chunked(),
+       {{"hi", false}, {"", false}, {"", true}},
+       "HEAD2\r\nhi\r\n0\r\nX-Sum: 1\r\n\r\n",
+       true},
+      {Framing::chunked(), {{"hi", true}}, "HEAD2\r\nhi\r\n0\r\nX-Sum: 1\r\n\r\n", true},
+      {Framing::chunked(), {{large, false}}, "HEAD4e20\r\n" + large + "\r\n", false},
+      {Framing::until_close(), {{"hi", false}, {large, true}}, "HEADhi" + large, true},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.want.substr(0, 40));
+    BodyEncoder encoder;
+    encoder.start(row.framing);
+    Buffer out;
+    out.append("HEAD");
+    std::string got;
+    for (const auto& [piece, last] : row.pieces) {
+      got += written(encoder.frame(out, BodyChunk(piece, last), &trailers));
+      out.clear();
+    }
+    CHECK((got == row.want));
+    CHECK(encoder.done() == row.done);
+  }
+}
+
+TEST_CASE("read ahead: order, and memory only while it holds bytes") {
+  BufferPool pool;
+  ReadAhead ahead(pool);
+  CHECK(ahead.empty());
+  std::string a = "abc", b = "def";
+  ahead.keep(a);
+  ahead.consume(1);
+  ahead.keep(b);
+  CHECK(std::string(ahead.bytes().data(), ahead.bytes().size()) == "bcdef");
+  const std::span<char> seen = ahead.bytes();
+  ahead.consume(5);
+  CHECK(ahead.empty());
+  CHECK(std::string(seen.data(), seen.size()) == "bcdef");  // Until keep() or release().
+  ahead.release();
+  CHECK(pool.take().capacity() != 0);  // Its memory is there for others.
+  ahead.keep({});
+  CHECK(ahead.empty());
+}
