@@ -1,0 +1,139 @@
+// A small request on connections that are there already takes no memory from the heap. Counted by replacing
+// this program's operator new, on this thread only; frames come from plain malloc under sanitizers, so there
+// is nothing to count there.
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+
+#include <doctest/doctest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <string>
+#include <string_view>
+
+#include "base/line_log.h"
+#include "net/socket.h"
+#include "proxy/generation.h"
+#include "proxy/http_session.h"
+
+namespace {
+
+thread_local bool counting = false;
+thread_local std::size_t allocations = 0;
+
+}  // namespace
+
+void* operator new(std::size_t size) {
+  if (counting) ++allocations;
+  if (void* block = std::malloc(size)) return block;
+  throw std::bad_alloc();
+}
+void operator delete(void* block) noexcept {
+  std::free(block);
+}
+void operator delete(void* block, std::size_t) noexcept {
+  std::free(block);
+}
+
+namespace lintel::proxy {
+namespace {
+
+/// Connects to sockets of this process, whose other ends it hands out as descriptors.
+class PairConnector final : public net::Connector {
+ public:
+  explicit PairConnector(net::Loop& loop) noexcept : loop_(loop) {}
+  net::Task<Result<net::StreamPtr>> connect(const SocketAddress& address, Nanos /*deadline*/) override {
+    std::array<int, 2> ends{};
+    REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()) == 0);
+    server = ends[1];
+    ++connects;
+    co_return net::StreamPtr(std::make_unique<net::SocketStream>(loop_, ends[0], address));
+  }
+  int server = -1;
+  int connects = 0;
+
+ private:
+  net::Loop& loop_;
+};
+
+/// Turns the loop until something can be read from `fd`; returns how much.
+std::size_t turn_and_read(net::Loop& loop, int fd, std::array<char, 4096>& in) {
+  for (int i = 0; i < 1000; ++i) {
+    counting = true;
+    loop.turn(0);
+    counting = false;
+    const ssize_t n = recv(fd, in.data(), in.size(), 0);
+    if (n > 0) return static_cast<std::size_t>(n);
+  }
+  return 0;
+}
+
+}  // namespace
+
+TEST_CASE("allocations: none for a small request in steady state") {
+  const SocketAddress peer = *SocketAddress::from_ip("192.0.2.7", 4321);
+  net::Loop loop;
+  WorkerStats stats;
+  PairConnector connector(loop);
+  WorkerContext worker(loop, connector, stats, 1);
+  LineLog::Settings log_settings;
+  log_settings.path = "/dev/null";
+  const auto log = *LineLog::open(log_settings);
+  worker.access_log = std::make_unique<AccessLog>(AccessLogFormat::json, log->add_writer());
+
+  auto snapshot = std::make_shared<Snapshot>();
+  config::Listener& listener = snapshot->config.listeners.emplace_back();
+  listener.name = "web";
+  listener.pool = "app";
+  config::Pool& pool = snapshot->config.pools.emplace_back();
+  pool.name = "app";
+  std::string why;
+  pool.servers.emplace_back().address = *Endpoint::parse("10.0.0.1:80", why);
+  snapshot->addresses.push_back({*SocketAddress::from_ip("10.0.0.1", 80)});
+  worker.generation = Generation::build(std::move(snapshot), worker);
+
+  std::array<int, 2> ends{};
+  REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()) == 0);
+  Sessions sessions;
+  net::Scope scope;
+  scope.spawn(
+      run_http_session(worker, sessions, "web", std::make_unique<net::SocketStream>(loop, ends[1], peer)));
+
+  const std::string request =
+      "GET /some/path?with=query HTTP/1.1\r\nHost: shop.test\r\nUser-Agent: test/1\r\nAccept: */*\r\n\r\n";
+  const std::string answer =
+      "HTTP/1.1 200 OK\r\nContent-Length: 128\r\nContent-Type: text/plain\r\n\r\n" + std::string(128, 'x');
+  std::array<char, 4096> in{};
+  constexpr int kWarmUp = 50;
+  constexpr int kMeasured = 1000;
+  for (int i = 0; i < kWarmUp + kMeasured; ++i) {
+    if (i == kWarmUp) {
+      CHECK(allocations != 0);  // They are counted.
+      allocations = 0;
+    }
+    REQUIRE(send(ends[0], request.data(), request.size(), 0) == static_cast<ssize_t>(request.size()));
+    if (i == 0) {
+      for (int turns = 0; turns < 10 && connector.server < 0; ++turns) loop.turn(0);
+      REQUIRE(connector.server >= 0);
+    }
+    REQUIRE(turn_and_read(loop, connector.server, in) > request.size());
+    REQUIRE(send(connector.server, answer.data(), answer.size(), 0) == static_cast<ssize_t>(answer.size()));
+    REQUIRE(turn_and_read(loop, ends[0], in) == answer.size());
+  }
+  CHECK(allocations == 0);
+  CHECK(connector.connects == 1);
+
+  close(ends[0]);
+  for (int turns = 0; turns < 100 && scope.count() != 0; ++turns) loop.turn(1'000'000);
+  CHECK(scope.count() == 0);
+  worker.generation.reset();
+  close(connector.server);
+}
+
+}  // namespace lintel::proxy
+
+#endif
