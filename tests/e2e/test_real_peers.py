@@ -149,7 +149,7 @@ def test_h2load(start, servers, name, path, requests, connections):
     lintel = start(proxy_to(servers(name), workers=2))
     requests = load(requests, max(requests // 10, connections))
     peers.h2load(lintel.url + path, requests, connections)
-    assert lintel.metrics().sum("lintel_requests_total", code="200") == requests
+    assert lintel.metrics_after(requests).sum("lintel_requests_total", code="200") == requests
 
 
 @pytest.mark.parametrize("name,path", [("nginx", "/small"), ("nginx", "/large.bin"), ("node", "/")])

@@ -123,6 +123,13 @@ class Lintel:
     def metrics(self):
         return metrics.parse(self.get("/metrics")[2])
 
+    def metrics_after(self, requests):
+        """The metrics when at least that many requests are counted, which is just after their clients were answered."""
+        def counted():
+            found = self.metrics()
+            return found if found.sum("lintel_requests_total") >= requests else None
+        return eventually(counted, f"{requests} finished requests in the metrics")
+
     # --- Logs
 
     def stderr(self):
