@@ -34,12 +34,12 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.fixture
 def start(tmp_path):
-    """start(config, env=None) runs a daemon; it is stopped, and its exit status checked, after the test."""
+    """start(config, env=None, descriptors=None) runs a daemon; it is stopped, and its exit status checked, after the test."""
     running = []
     numbers = itertools.count()
 
-    def run(config, env=None):
-        lintel = daemon.Lintel(config, tmp_path / f"lintel-{next(numbers)}", env)
+    def run(config, env=None, descriptors=None):
+        lintel = daemon.Lintel(config, tmp_path / f"lintel-{next(numbers)}", env, descriptors)
         running.append(lintel)
         return lintel
 

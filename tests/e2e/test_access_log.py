@@ -16,8 +16,8 @@ def test_fields_of_a_json_line(start, origin):
     before = datetime.datetime.now(datetime.timezone.utc)
     with lintel.connect() as client:
         port = client.sock.getsockname()[1]
-        client.ask(request("POST", "/a/../path?x=1&y=2", "User-Agent: test/1 \"quoted\"", "Referer: http://r.example/?token=x",
-                           host="Site.Example:8080", body=b"abc"))
+        client.ask(request("POST", "/a/../path?x=1&y=2", "User-Agent: test/1 \"quoted\"",
+                           "Referer: http://r.example/?token=x", host="Site.Example:8080", body=b"abc"))
     record = lintel.last_record()
     stamp = datetime.datetime.fromisoformat(record.pop("ts").replace("Z", "+00:00"))
     assert abs((stamp - before).total_seconds()) < 20
@@ -36,8 +36,9 @@ def test_fields_of_a_json_line(start, origin):
 
 
 @pytest.mark.parametrize("query,logged", [
-    ("token=abc", "token=***"), ("a=1&password=x&b=2", "a=1&password=***&b=2"), ("access_token=s&q=1", "access_token=***&q=1"),
-    ("API-Key=s", "API-Key=***"), ("%74oken=s", "%74oken=***"), ("X-Amz-Signature=f&X-Amz-Date=d", "X-Amz-Signature=***&X-Amz-Date=d"),
+    ("token=abc", "token=***"), ("a=1&password=x&b=2", "a=1&password=***&b=2"),
+    ("access_token=s&q=1", "access_token=***&q=1"), ("API-Key=s", "API-Key=***"), ("%74oken=s", "%74oken=***"),
+    ("X-Amz-Signature=f&X-Amz-Date=d", "X-Amz-Signature=***&X-Amz-Date=d"),
     ("code=s;state=1", "code=***;state=1"), ("q=token", "q=token"), ("monkey=1", "monkey=1"), ("token", "token")])
 def test_secrets_of_the_query_are_not_logged(start, origin, query, logged):
     server = origin()
@@ -59,7 +60,7 @@ def test_nothing_that_clients_send_breaks_a_line(start, origin):
     values = ['"},{"x":"', "\\", "\t", "\xe9\xff\x80", "a" * 8000, "\\u0000", "<script>", "${x}"]
     for value in values:
         lintel.ask(request("GET", "/", f"User-Agent: x{value}x", f"X-Request-Id: {value}"))
-        lintel.ask(request("GET", "/%22%0A".replace("%0A", "") + "?" + value.replace("\t", "").encode("latin-1").decode("latin-1")))
+        lintel.ask(request("GET", "/%22?" + value.replace("\t", "")))
     records = lintel.access_log(2 * len(values))
     assert len(records) == 2 * len(values)
     assert records[0]["user_agent"] == 'x"},{"x":"x'

@@ -3,9 +3,7 @@
 import threading
 
 import pytest
-from harness import wire
-from harness.daemon import proxy_to
-from harness.environment import eventually
+from harness.daemon import proxy_to, wait_until_quiet
 from harness.wire import chunk, request, response
 
 BODY = bytes(range(256)) * 40
@@ -136,6 +134,55 @@ def test_connection_close_is_honoured(start, origin):
         client.send(request("GET", "/", "Connection: close") + request("GET", "/never"))
         assert client.read_response().headers["connection"] == "close"
         assert client.at_end()
+
+
+def test_client_that_closes_its_sending_side_gets_its_answer(start, origin):
+    go = threading.Event()
+
+    def answer(_):
+        go.wait()
+        return response(200, BODY)
+
+    server = origin(answer=answer)
+    lintel = start(proxy_to(server))
+    for message in (request(), request("POST", "/", body=b"x")):
+        with lintel.connect() as client:
+            client.send(message)
+            client.end()
+            server.wait_for_requests(1)
+            go.set()
+            assert client.read_response().body == BODY and client.at_end()
+
+
+def test_many_pipelined_requests_of_a_client_that_does_not_read(start, origin):
+    """The client is stopped, not stored; when it reads, everything is there and in order."""
+    server = origin(answer=lambda seen: response(200, seen.target.encode() + b"x" * 20000))
+    count = 3000
+    with start(proxy_to(server)).connect(rcvbuf=16384) as client:
+        sender = threading.Thread(target=lambda: client.send(b"".join(request("GET", f"/{i}") for i in range(count))))
+        sender.start()
+        wait_until_quiet(lambda: len(server.requests))
+        assert len(server.requests) < count
+        for i in range(count):
+            assert client.read_response().body.rstrip(b"x") == b"/%d" % i
+        sender.join()
+
+
+def test_next_request_behind_a_body_that_the_server_did_not_want(start, origin):
+    def script(connection):
+        if connection.read_request_head().target == "/1":
+            connection.send(response(400, b"no", "Connection: close", reason="No"))
+            connection.end()
+            connection.to_end()
+        else:
+            connection.send(response(200, b"yes"))
+
+    server = origin(script)
+    with start(proxy_to(server)).connect() as client:
+        client.send(request("POST", "/1", body=b"GET /evil HTTP/1.1\r\nHost: x\r\n\r\n") + request("GET", "/2"))
+        assert client.read_response().status == 400
+        assert client.read_response().body == b"yes"
+    assert [seen.target for seen in server.requests] == ["/1", "/2"]
 
 
 # --- Expect: 100-continue
@@ -395,58 +442,3 @@ def test_options_asterisk(start, origin):
     server = origin()
     assert start(proxy_to(server)).ask(request("OPTIONS", "*")).status == 200
     assert server.requests[0].target == "*"
-
-
-# --- Transports
-
-
-def test_unix_sockets_on_both_sides(start, origin, tmp_path):
-    server = origin(address=str(tmp_path / "origin.sock"))
-    path = tmp_path / "lintel.sock"
-    lintel = start(proxy_to(server, listener={"bind": [f"unix:{path}"]}))
-    with wire.connect(str(path)) as client:
-        for _ in range(3):
-            assert client.ask(request("POST", "/", body=BODY)).body == b"hello\n"
-    assert [seen.body for seen in server.requests] == [BODY] * 3
-    lintel.stop()
-    assert not path.exists(), "the socket's file is removed at the end"
-
-
-def test_ipv6_on_both_sides(start, origin):
-    from harness.environment import free_port
-    server = origin(address="::1")
-    port = free_port("::1")
-    start(proxy_to(server, listener={"bind": [f"[::1]:{port}"]}))
-    with wire.connect(("::1", port)) as client:
-        assert client.ask(request()).status == 200
-    seen = server.requests[0].headers
-    assert seen["x-forwarded-for"] == "::1"
-    assert 'for="[::1]"' in seen["forwarded"]
-
-
-def test_every_interface_of_both_families(start, origin):
-    from harness.environment import free_port
-    port = free_port("::")
-    server = origin()
-    start(proxy_to(server, listener={"bind": [f":{port}"]}))
-    for host in ("127.0.0.1", "::1"):
-        with wire.connect((host, port)) as client:
-            assert client.ask(request()).status == 200
-    assert [seen.headers["x-forwarded-for"] for seen in server.requests] == ["127.0.0.1", "::1"]
-
-
-def test_server_by_name(start, origin):
-    server = origin()
-    assert start(proxy_to(f"localhost:{server.port}")).ask().status in (200, 502)  # ::1 may be localhost's first.
-
-
-def test_two_workers_share_the_connections(start, origin):
-    lintel = start(proxy_to(origin(), workers=2))
-    clients = [lintel.connect() for _ in range(32)]
-    for client in clients:
-        assert client.ask(request()).status == 200
-    [listener] = [one for one in lintel.stats()["listeners"] if one["name"] == "web"]
-    assert listener["connections"] == 32
-    for client in clients:
-        client.close()
-    eventually(lambda: lintel.stats()["listeners"][0]["connections"] == 0, "all connections are closed")

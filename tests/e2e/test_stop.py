@@ -131,7 +131,7 @@ def test_tunnels_are_cut_after_the_time_for_stopping(start, origin):
 
 
 def test_delay_gives_others_time_to_look_away(start, origin):
-    lintel = start(proxy_to(origin(), shutdown={"delay": "600ms"}))
+    lintel = start(proxy_to(origin(), shutdown={"delay": "1s"}))
     lintel.signal(signal.SIGTERM)
     eventually(lambda: lintel.get("/readyz")[0] == 503, "not ready any more")
     assert lintel.ask().status == 200, "new connections are still served"

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import hashlib
+import time
 
 import pytest
 import websockets
@@ -206,17 +207,15 @@ def test_silent_tunnel_ends_after_its_time(start, origin):
 
 
 def test_tunnel_that_speaks_in_one_direction_only_is_not_silent(start, origin):
-    import time
-
     def script(connection):
-        for _ in range(12):
+        for _ in range(16):
             time.sleep(0.05)  # What is tested is time.
             connection.send(b"tick")
 
-    lintel = start(proxy_to(origin(tunnel(script)), pool={"timeouts": {"tunnel_idle": "300ms"}}))
+    lintel = start(proxy_to(origin(tunnel(script)), pool={"timeouts": {"tunnel_idle": "500ms"}}))
     with lintel.connect() as client:
         assert client.ask(CHAT).status == 101
-        assert client.to_end() == b"tick" * 12
+        assert client.to_end() == b"tick" * 16
 
 
 def test_upgrade_needs_http_11_and_connection(start, origin):

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import resource
 import signal
 import subprocess
 import time
@@ -34,9 +35,9 @@ def proxy_to(*servers, pool=None, listener=None, **top):
 
 class Lintel:
     """A running daemon. What a configuration does not say about workers, admin, access log and shutdown is filled
-    in; a listener without `bind` gets a free port of 127.0.0.1."""
+    in; a listener without `bind` gets a free port of 127.0.0.1. `descriptors`: the limit of open files."""
 
-    def __init__(self, config, directory, env=None):
+    def __init__(self, config, directory, env=None, descriptors=None):
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.file = self.directory / "lintel.yaml"
@@ -47,7 +48,9 @@ class Lintel:
         self._stderr = open(self.directory / "stderr", "wb")
         self._stdout = open(self.directory / "stdout", "wb")
         self.process = subprocess.Popen([BINARY, "run", "-c", self.file], stdin=subprocess.DEVNULL,
-                                        stdout=self._stdout, stderr=self._stderr, env={**os.environ, **(env or {})})
+                                        stdout=self._stdout, stderr=self._stderr, env={**os.environ, **(env or {})},
+                                        preexec_fn=descriptors and (lambda: resource.setrlimit(
+                                            resource.RLIMIT_NOFILE, (descriptors, descriptors))))
         self.pid = self.process.pid
         self.stopped = False
         try:
@@ -169,6 +172,11 @@ class Lintel:
         """Bytes of resident memory."""
         with open(f"/proc/{self.pid}/statm", encoding="ascii") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def cpu_seconds(self):
+        """User and system time used so far."""
+        with open(f"/proc/{self.pid}/stat", encoding="ascii") as file:
+            return sum(map(int, file.read().rpartition(")")[2].split()[11:13])) / os.sysconf("SC_CLK_TCK")
 
     def open_files(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
