@@ -60,6 +60,8 @@ class Bench {
     for (const auto& [name, route] : total.routes) CHECK(route.in_flight == 0);
     for (const auto& [name, server] : total.servers) CHECK(server.active == 0);
     worker.generation.reset();
+    const StatsTotal after = totals();
+    for (const auto& [name, server] : after.servers) CHECK(server.idle == 0);
   }
 
   static void add_server(config::Pool& pool, std::string_view address, std::uint32_t weight = 1) {
