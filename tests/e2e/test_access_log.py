@@ -120,3 +120,10 @@ def test_error_log_as_json(start, origin):
     lines = [json.loads(line) for line in lintel.stderr().splitlines()]
     assert any("started" in line["msg"] and line["level"] == "info" for line in lines)
     assert all(datetime.datetime.fromisoformat(line["ts"].replace("Z", "+00:00")) for line in lines)
+
+
+def test_full_disk_stops_no_request(start, origin):
+    lintel = start(proxy_to(origin(), access_log={"path": "/dev/full"}))
+    for _ in range(20):
+        assert lintel.ask().status == 200
+    lintel.stop()

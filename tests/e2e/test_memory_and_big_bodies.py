@@ -1,4 +1,4 @@
-"""Bodies far larger than any buffer: they arrive as they were, and Lintel's memory does not grow with them."""
+"""Bodies far larger than any buffer arrive as they were, and memory grows neither with them nor much with idle clients."""
 
 import hashlib
 import threading
@@ -123,7 +123,7 @@ def test_memory_with_slow_readers(start, origin):
 
 
 @pytest.mark.skipif(SANITIZED, reason="a sanitizer's own memory hides the program's")
-def test_memory_with_slow_writers_of_answers(start, origin):
+def test_memory_with_servers_that_do_not_read(start, origin):
     """Clients send without end to servers that do not read."""
     sent = [0] * (CONNECTIONS + 1)
     done = threading.Event()
@@ -167,3 +167,22 @@ def check_memory(lintel, begin, sent):
         client.reset()
     assert grown < MIB, f"{grown / 1024:.0f} KiB per connection"
     assert grown < MIB / 4, f"{grown / 1024:.0f} KiB per connection: within the promise, but what needs so much?"
+
+
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer's own memory hides the program's")
+def test_memory_of_idle_connections(start, origin):
+    lintel = start(proxy_to(origin(), access_log={"enabled": False}))
+    clients = []
+
+    def more(count):
+        for _ in range(count):
+            clients.append(lintel.connect())
+            assert clients[-1].ask(request()).status == 200
+        return lintel.resident()
+
+    before = more(500)
+    count = 3000
+    each = (more(count) - before) / count
+    for client in clients:
+        client.close()
+    assert each < 1.25 * 1024, f"{each:.0f} bytes for each idle connection"
