@@ -66,13 +66,23 @@ void ServerState::link(Idle& idle) noexcept {
   if (newest_) newest_->newer = &idle;
   newest_ = &idle;
   if (!oldest_) oldest_ = &idle;
-  idle_.add();
+  set_count(count_ + 1);
 }
 
 void ServerState::unlink(Idle& idle) noexcept {
   (idle.newer ? idle.newer->older : newest_) = idle.older;
   (idle.older ? idle.older->newer : oldest_) = idle.newer;
-  idle_.sub();
+  set_count(count_ - 1);
+}
+
+void ServerState::set_count(std::size_t count) noexcept {
+  count_ = count;
+  if (gauge_) gauge_->set(static_cast<std::int64_t>(count));
+}
+
+void ServerState::show_idle(std::shared_ptr<Gauge> gauge) noexcept {
+  gauge_ = std::move(gauge);
+  set_count(count_);
 }
 
 void ServerState::learn_from_close(Nanos age) noexcept {
@@ -101,7 +111,7 @@ void ServerState::put_idle(http::H1ClientPtr connection, Nanos limit, std::size_
   if (const std::uint32_t seconds = connection->announced_idle_seconds(); seconds != 0) {
     limit = std::min(limit, announced_limit(seconds));
   }
-  if (static_cast<std::size_t>(idle_.value()) >= most) {
+  while (count_ >= most) {
     Idle* idle = oldest_;
     unlink(*idle);
     delete idle;

@@ -34,21 +34,25 @@ class ServerState {
   /// Keeps `connection` for at most `limit`, or as long as this server is known to keep it. With `most` kept
   /// already the one unused for longest goes.
   void put_idle(http::H1ClientPtr connection, Nanos limit, std::size_t most);
-  /// Idle connections now. Any thread may read.
-  [[nodiscard]] const Gauge& idle() const noexcept { return idle_; }
+  /// Idle connections now.
+  [[nodiscard]] std::size_t idle() const noexcept { return count_; }
+  /// From now on `gauge` shows the number of idle connections, until another takes its place.
+  void show_idle(std::shared_ptr<Gauge> gauge) noexcept;
 
  private:
   class Idle;
 
   void link(Idle& idle) noexcept;
   void unlink(Idle& idle) noexcept;
+  void set_count(std::size_t count) noexcept;
   void learn_from_close(Nanos age) noexcept;
 
   net::Loop& loop_;
   SocketAddress address_;
   Idle* newest_ = nullptr;
   Idle* oldest_ = nullptr;
-  Gauge idle_;
+  std::size_t count_ = 0;
+  std::shared_ptr<Gauge> gauge_;  ///< Null: nobody asked.
   Nanos learned_limit_ = kNever;
   Nanos learned_until_ = 0;  ///< When what was learned is forgotten.
 };

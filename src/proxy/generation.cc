@@ -29,7 +29,9 @@ std::unique_ptr<PoolContext> build_pool(const config::Pool& config,
       {},
   });
   for (const pool::Server& server : context->pool.servers()) {
-    context->server_stats.push_back(worker.stats.server(config.name, server.name));
+    const std::shared_ptr<ServerStats> stats = worker.stats.server(config.name, server.name);
+    server.state->show_idle(std::shared_ptr<Gauge>(stats, &stats->idle));
+    context->server_stats.push_back(stats);
   }
   return context;
 }

@@ -175,10 +175,6 @@ void add_listeners(Page& page, const StatsTotal& total) {
     page.sample({{"listener", name}, {"result", "limit"}}, sum.accepts_limit);
     page.sample({{"listener", name}, {"result", "error"}}, sum.accepts_error);
   }
-  page.counter("lintel_listener_received_bytes_total", "Bytes read from client connections.");
-  for (const auto& [name, sum] : total.listeners) page.sample({{"listener", name}}, sum.bytes_in);
-  page.counter("lintel_listener_sent_bytes_total", "Bytes written to client connections.");
-  for (const auto& [name, sum] : total.listeners) page.sample({{"listener", name}}, sum.bytes_out);
 }
 
 void add_routes(Page& page, const StatsTotal& total) {

@@ -70,8 +70,6 @@ void add(StatsTotal::Listener& sum, const ListenerStats& stats) {
   sum.accepts_ok += stats.accepts_ok.value();
   sum.accepts_limit += stats.accepts_limit.value();
   sum.accepts_error += stats.accepts_error.value();
-  sum.bytes_in += stats.bytes_in.value();
-  sum.bytes_out += stats.bytes_out.value();
 }
 
 void add(StatsTotal::Route& sum, const RouteStats& stats) {

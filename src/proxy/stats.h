@@ -80,8 +80,6 @@ struct alignas(64) ListenerStats {
   Counter accepts_ok;
   Counter accepts_limit;  ///< Turned away because of limits.connections.
   Counter accepts_error;  ///< accept() failed, for lack of descriptors above all.
-  Counter bytes_in;       ///< Bytes of the connections, framing and all.
-  Counter bytes_out;
 };
 
 struct alignas(64) RouteStats {
@@ -159,8 +157,6 @@ struct StatsTotal {
     std::uint64_t accepts_ok = 0;
     std::uint64_t accepts_limit = 0;
     std::uint64_t accepts_error = 0;
-    std::uint64_t bytes_in = 0;
-    std::uint64_t bytes_out = 0;
   };
   struct Route {
     std::map<std::uint32_t, std::uint64_t> requests;  ///< By request_key.

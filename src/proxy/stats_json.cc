@@ -86,8 +86,6 @@ void add_listeners(JsonWriter& json, const StatsTotal& total) {
     json.key("ok").number(sum.accepts_ok);
     json.key("limit").number(sum.accepts_limit);
     json.key("error").number(sum.accepts_error).end_object();
-    json.key("bytes_in").number(sum.bytes_in);
-    json.key("bytes_out").number(sum.bytes_out);
     json.end_object();
   }
   json.end_array();
