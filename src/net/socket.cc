@@ -18,7 +18,8 @@ namespace lintel::net {
 
 // --- SocketStream
 
-SocketStream::SocketStream(Loop& loop, int fd, const SocketAddress& peer) noexcept : Stream(loop), fd_(fd) {
+SocketStream::SocketStream(Loop& loop, int fd, const SocketAddress& peer, Loop::Order order) noexcept
+    : Stream(loop), fd_(fd), order_(order) {
   const std::size_t size = peer.family() == AF_UNIX ? sizeof(sa_family_t) : peer.length();
   peer_size_ = static_cast<std::uint8_t>(std::min(size, peer_.size()));
   std::memcpy(peer_.data(), peer.get(), peer_size_);
@@ -78,7 +79,7 @@ ssize_t SocketStream::try_write(std::span<const iovec> parts) noexcept {
 
 int SocketStream::arm() noexcept {
   if (armed_) return 0;
-  const int err = loop().watch(fd_, *this, EPOLLIN | EPOLLOUT | EPOLLRDHUP);
+  const int err = loop().watch(fd_, *this, EPOLLIN | EPOLLOUT | EPOLLRDHUP, order_);
   armed_ = err == 0;
   return err;
 }
@@ -142,7 +143,7 @@ Task<Result<StreamPtr>> SocketConnector::connect(const SocketAddress& address, N
     const int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   }
-  auto stream = std::make_unique<SocketStream>(loop_, fd, address);
+  auto stream = std::make_unique<SocketStream>(loop_, fd, address, Loop::Order::urgent);
   if (::connect(fd, address.get(), address.length()) != 0) {
     if (errno != EINPROGRESS) co_return unexpected(connect_error(errno));
     // The socket becomes writable when the handshake is over, well or badly.

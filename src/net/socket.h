@@ -23,7 +23,8 @@ namespace lintel::net {
 class SocketStream final : public Stream, private IoHandler {
  public:
   /// Takes ownership of `fd`, which must be connected and non-blocking.
-  SocketStream(Loop& loop, int fd, const SocketAddress& peer) noexcept;
+  SocketStream(Loop& loop, int fd, const SocketAddress& peer,
+               Loop::Order order = Loop::Order::normal) noexcept;
   ~SocketStream() override;
 
   [[nodiscard]] bool is_readable() const noexcept override { return readable_ && probe_readable(); }
@@ -43,6 +44,7 @@ class SocketStream final : public Stream, private IoHandler {
   void on_io(std::uint32_t events) override;
 
   int fd_;
+  Loop::Order order_;
   bool armed_ = false;    ///< In the epoll set.
   bool readable_ = true;  ///< False once a read found nothing more; true again by an event.
   bool writable_ = true;

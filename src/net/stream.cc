@@ -81,6 +81,9 @@ Result<std::size_t> ReadAwaiter::await_resume() const noexcept {
 
 // --- ReadyAwaiter
 
+ReadyAwaiter::ReadyAwaiter(Stream& stream, For what) noexcept
+    : stream_(stream), for_(what), deadline_(&Stream::expire_write, &stream) {}
+
 bool ReadyAwaiter::await_ready() const noexcept {
   return for_ == For::read ? stream_.is_readable() : stream_.is_writable();
 }
@@ -94,14 +97,14 @@ bool ReadyAwaiter::await_suspend(std::coroutine_handle<> frame) noexcept {
     stream_.set_reader(this);
   } else {
     stream_.writer_ = this;
-    stream_.restart_write_deadline();
+    stream_.restart(deadline_);
   }
   return true;
 }
 
 void ReadyAwaiter::on_ready(Ready why) {
   if (why != Ready::io) error_ = errno_for(why);
-  if (for_ == For::write) stream_.write_deadline_.clear();
+  deadline_.clear();
   resume(stream_.loop_, frame_, why);
 }
 
@@ -111,6 +114,9 @@ Result<void> ReadyAwaiter::await_resume() const noexcept {
 }
 
 // --- WriteAwaiter
+
+WriteAwaiter::WriteAwaiter(Stream& stream, const WriteSpans& spans) noexcept
+    : stream_(stream), spans_(spans), deadline_(&Stream::expire_write, &stream) {}
 
 void WriteAwaiter::write_some() noexcept {
   while (!spans_.empty()) {
@@ -143,7 +149,7 @@ bool WriteAwaiter::await_suspend(std::coroutine_handle<> frame) {
   spans_ = WriteSpans(rest_.view());
   frame_ = frame;
   stream_.writer_ = this;
-  stream_.restart_write_deadline();
+  stream_.restart(deadline_);
   return true;
 }
 
@@ -153,13 +159,13 @@ void WriteAwaiter::on_ready(Ready why) {
     write_some();
     if (error_ == EAGAIN) {
       stream_.writer_ = this;
-      if (spans_.size() != before) stream_.restart_write_deadline();
+      if (spans_.size() != before) stream_.restart(deadline_);
       return;
     }
   } else {
     error_ = errno_for(why);
   }
-  stream_.write_deadline_.clear();
+  deadline_.clear();
   resume(stream_.loop_, frame_, why);
 }
 
@@ -176,13 +182,7 @@ Result<void> WriteAwaiter::await_resume() const noexcept {
 
 Stream::Stream(Loop& loop) noexcept
     : loop_(loop),
-      read_deadline_([](Deadline& d) { static_cast<Stream*>(d.owner())->expire_read(); }, this),
-      write_deadline_(
-          [](Deadline& d) {
-            Waiter*& writer = static_cast<Stream*>(d.owner())->writer_;
-            if (writer) std::exchange(writer, nullptr)->on_ready(Ready::timeout);
-          },
-          this) {}
+      read_deadline_([](Deadline& d) { static_cast<Stream*>(d.owner())->expire_read(); }, this) {}
 
 Stream::~Stream() {
   assert(!reader_ && !writer_);
@@ -210,8 +210,13 @@ void Stream::expire_read() {
   if (reader_) std::exchange(reader_, nullptr)->on_ready(Ready::timeout);
 }
 
-void Stream::restart_write_deadline() noexcept {
-  if (write_timeout_ != kNever) loop_.set_deadline(write_deadline_, loop_.now() + write_timeout_);
+void Stream::expire_write(Deadline& deadline) {
+  Waiter*& writer = static_cast<Stream*>(deadline.owner())->writer_;
+  if (writer) std::exchange(writer, nullptr)->on_ready(Ready::timeout);
+}
+
+void Stream::restart(Deadline& write_deadline) noexcept {
+  if (write_timeout_ != kNever) loop_.set_deadline(write_deadline, loop_.now() + write_timeout_);
 }
 
 void Stream::cancel_read() noexcept {

@@ -76,7 +76,7 @@ class [[nodiscard]] ReadAwaiter final : private Waiter {
 class [[nodiscard]] ReadyAwaiter final : private Waiter {
  public:
   enum class For : std::uint8_t { read, write };
-  ReadyAwaiter(Stream& stream, For what) noexcept : stream_(stream), for_(what) {}
+  ReadyAwaiter(Stream& stream, For what) noexcept;
   [[nodiscard]] bool await_ready() const noexcept;
   [[nodiscard]] bool await_suspend(std::coroutine_handle<> frame) noexcept;
   Result<void> await_resume() const noexcept;
@@ -87,6 +87,7 @@ class [[nodiscard]] ReadyAwaiter final : private Waiter {
   For for_;
   int error_ = 0;
   std::coroutine_handle<> frame_;
+  Deadline deadline_;  ///< Of a wait for writing.
 };
 
 /// Writes every byte. What the kernel does not take at once is copied, so that the caller's memory (the
@@ -94,7 +95,7 @@ class [[nodiscard]] ReadyAwaiter final : private Waiter {
 /// (no byte was taken for that long), reset, canceled, system.
 class [[nodiscard]] WriteAwaiter final : private Waiter {
  public:
-  WriteAwaiter(Stream& stream, const WriteSpans& spans) noexcept : stream_(stream), spans_(spans) {}
+  WriteAwaiter(Stream& stream, const WriteSpans& spans) noexcept;
   [[nodiscard]] bool await_ready() noexcept;
   [[nodiscard]] bool await_suspend(std::coroutine_handle<> frame);
   Result<void> await_resume() const noexcept;
@@ -108,6 +109,7 @@ class [[nodiscard]] WriteAwaiter final : private Waiter {
   int error_ = 0;
   bool taken_ = false;
   std::coroutine_handle<> frame_;
+  Deadline deadline_;
 };
 
 /// Bytes both ways: a TCP or Unix socket, TLS over one, or memory. Belongs to one loop and is used on its
@@ -180,13 +182,13 @@ class Stream : public Pooled {
 
   void set_reader(Waiter* waiter) noexcept;
   void expire_read();
-  void restart_write_deadline() noexcept;
+  static void expire_write(Deadline& deadline);
+  void restart(Deadline& write_deadline) noexcept;
 
   Loop& loop_;
   Waiter* reader_ = nullptr;
   Waiter* writer_ = nullptr;
   Deadline read_deadline_;
-  Deadline write_deadline_;
   Nanos write_timeout_ = kNever;
   bool read_expired_ = false;  ///< The read deadline has passed.
   bool* destroyed_ = nullptr;  ///< Set while notify runs, to learn of the stream's end.

@@ -5,7 +5,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -136,25 +138,66 @@ TEST_CASE("simulated events come in the next turn, unless forgotten") {
   }
 }
 
-TEST_CASE("descriptors: edges, levels, and events of the same turn that were forgotten") {
+TEST_CASE("descriptors: however many are ready, each is told, over several turns, unless it is forgotten") {
+  Loop loop;
+  constexpr std::size_t kMany = 600;
+  std::vector<std::unique_ptr<EventFd>> fds;
+  std::vector<std::unique_ptr<Recorder>> handlers;
+  for (std::size_t i = 0; i < kMany; ++i) {
+    fds.push_back(std::make_unique<EventFd>());
+    handlers.push_back(std::make_unique<Recorder>());
+    REQUIRE(loop.watch(fds[i]->fd, *handlers[i], EPOLLIN) == 0);
+    fds[i]->raise();
+  }
+  loop.turn(0);
+  const auto told = [&handlers] {
+    return std::count_if(handlers.begin(), handlers.end(), [](const auto& h) { return !h->events.empty(); });
+  };
+  CHECK(told() > 0);
+  CHECK(told() < static_cast<std::ptrdiff_t>(kMany));
+  std::size_t waiting = kMany;
+  while (!handlers[--waiting]->events.empty()) continue;
+  loop.unwatch(fds[waiting]->fd, *handlers[waiting]);
+  settle(loop, 100);
+  CHECK(told() == static_cast<std::ptrdiff_t>(kMany) - 1);
+  CHECK(handlers[waiting]->events.empty());
+}
+
+TEST_CASE("descriptors: edges, order, and events of the same turn that were forgotten") {
   Loop loop;
   EventFd first;
   EventFd second;
   Recorder a;
   Recorder b;
-  SUBCASE("an edge is told once, a level until it is gone") {
+  SUBCASE("an edge is told once") {
     REQUIRE(loop.watch(first.fd, a, EPOLLIN) == 0);
-    REQUIRE(loop.watch(second.fd, b, EPOLLIN, true) == 0);
     first.raise();
-    second.raise();
     settle(loop, 3);
     CHECK(a.events.size() == 1);
-    CHECK(b.events.size() == 3);
-    loop.unwatch(second.fd, b);
     first.raise();
     settle(loop, 3);
     CHECK(a.events.size() == 2);
-    CHECK(b.events.size() == 3);
+    loop.unwatch(first.fd, a);
+    first.raise();
+    settle(loop, 3);
+    CHECK(a.events.size() == 2);
+  }
+  SUBCASE("urgent handlers are told before others that were ready first") {
+    std::vector<const char*> order;
+    struct Noting final : IoHandler {
+      Noting(std::vector<const char*>& o, const char* n) : order(o), name(n) {}
+      void on_io(std::uint32_t) override { order.push_back(name); }
+      std::vector<const char*>& order;
+      const char* name;
+    };
+    Noting normal(order, "normal");
+    Noting urgent(order, "urgent");
+    REQUIRE(loop.watch(first.fd, normal, EPOLLIN) == 0);
+    REQUIRE(loop.watch(second.fd, urgent, EPOLLIN, Loop::Order::urgent) == 0);
+    first.raise();
+    second.raise();
+    settle(loop, 3);
+    CHECK(order == std::vector<const char*>{"urgent", "normal"});
   }
   SUBCASE("readiness from before watching counts") {
     first.raise();

@@ -81,8 +81,8 @@ struct SocketPair {
   bool until(const std::function<bool()>& done) { return turn_until(*loop, done); }
 };
 
-inline Task<void> wait_ready(ReadyAwaiter awaiter, Outcome<void>& outcome) {
-  outcome.result = co_await awaiter;
+inline Task<void> wait_ready(Stream& stream, ReadyAwaiter::For what, Outcome<void>& outcome) {
+  outcome.result = co_await ReadyAwaiter(stream, what);
   ++outcome.times;
 }
 

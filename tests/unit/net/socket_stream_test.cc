@@ -303,7 +303,7 @@ TEST_CASE_FIXTURE(SocketPair, "read deadlines") {
   }
   SUBCASE("end readable() and idle waiters") {
     Outcome<void> ready;
-    scope.spawn(wait_ready(b->readable(), ready));
+    scope.spawn(wait_ready(*b, ReadyAwaiter::For::read, ready));
     pass(*loop, clock, 1020 * kMs);
     CHECK(ready.failed_with(ErrorCode::timeout));
     IdleWaiter idle;

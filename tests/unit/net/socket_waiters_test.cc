@@ -53,7 +53,7 @@ TEST_CASE_FIXTURE(SocketPair, "cancel returns `canceled` once, in the next turn"
   scope.spawn(read_once(*a, in, next));
   CHECK(*next.result == 1);
   Outcome<void> ready;
-  scope.spawn(wait_ready(a->readable(), ready));
+  scope.spawn(wait_ready(*a, ReadyAwaiter::For::read, ready));
   a->cancel_read();
   a.reset();  // Nothing waits on it any more.
   settle(*loop);
@@ -64,9 +64,9 @@ TEST_CASE_FIXTURE(SocketPair, "readable and writable tell of progress, the end a
   adopt(unix_pair());
   Outcome<void> readable;
   Outcome<void> writable;
-  scope.spawn(wait_ready(a->writable(), writable));
+  scope.spawn(wait_ready(*a, ReadyAwaiter::For::write, writable));
   CHECK(writable.times == 1);
-  scope.spawn(wait_ready(a->readable(), readable));
+  scope.spawn(wait_ready(*a, ReadyAwaiter::For::read, readable));
   settle(*loop);
   CHECK(readable.times == 0);
   SUBCASE("bytes") {
