@@ -223,6 +223,7 @@ proxy::ProcessInfo Server::process_info() const {
   info.workers = static_cast<std::uint32_t>(workers_.count());
   info.generation = snapshot_->number;
   info.last_reload_success = last_reload_success_;
+  info.last_reload_error = last_reload_error_;
   info.last_reload_time = last_reload_time_;
   info.reloads_ok = reloads_ok_;
   info.reloads_failed = reloads_failed_;

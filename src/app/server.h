@@ -103,6 +103,7 @@ class Server {
 
   double start_time_ = 0;
   bool last_reload_success_ = true;
+  std::string last_reload_error_;
   double last_reload_time_ = 0;
   std::uint64_t reloads_ok_ = 0;
   std::uint64_t reloads_failed_ = 0;

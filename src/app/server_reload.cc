@@ -210,6 +210,7 @@ void Server::finish_reload(tl::expected<Loaded, LoadFailure> loaded) {
     refuse_reload({prepared.error()});
   } else {
     last_reload_success_ = true;
+    last_reload_error_.clear();
     ++reloads_ok_;
     commit(std::move(*prepared));
   }
@@ -219,7 +220,11 @@ void Server::finish_reload(tl::expected<Loaded, LoadFailure> loaded) {
 void Server::refuse_reload(const std::vector<std::string>& reasons) {
   last_reload_success_ = false;
   ++reloads_failed_;
-  for (const std::string& reason : reasons) log::error("{}", reason);
+  last_reload_error_.clear();
+  for (const std::string& reason : reasons) {
+    log::error("{}", reason);
+    last_reload_error_.append(last_reload_error_.empty() ? "" : "\n").append(reason);
+  }
   log::error("reload refused, configuration {} goes on unchanged", snapshot_->number);
 }
 

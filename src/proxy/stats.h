@@ -191,7 +191,8 @@ struct ProcessInfo {
   std::uint32_t workers = 0;
   std::uint64_t generation = 0;
   bool last_reload_success = true;
-  double last_reload_time = 0;  ///< Seconds since 1970 of the last attempt.
+  std::string last_reload_error;  ///< Why the last reload was refused; empty if it was taken.
+  double last_reload_time = 0;    ///< Seconds since 1970 of the last attempt.
   std::uint64_t reloads_ok = 0;
   std::uint64_t reloads_failed = 0;
   std::uint64_t access_log_dropped = 0;              ///< Lines.

@@ -70,6 +70,7 @@ void add_process(JsonWriter& json, const ProcessInfo& process) {
   json.key("hash").text(process.config_hash);
   json.key("generation").number(process.generation);
   json.key("last_reload_success").boolean(process.last_reload_success);
+  json.key("last_reload_error").text(process.last_reload_error);
   json.key("last_reload_time").decimal(milliseconds(process.last_reload_time));
   json.key("reloads_ok").number(process.reloads_ok);
   json.key("reloads_failed").number(process.reloads_failed);
