@@ -72,12 +72,10 @@ int Server::run() {
   net::ignore_signals();
   raise_descriptor_limit();
   start_time_ = static_cast<double>(loop_.wall()) / 1e9;
+  // Watched before anything listens: who sees it listen may already send TERM.
+  watch_signals();
   const int failed = start();
-  if (failed == 0) {
-    watch_signals();
-  } else {
-    scope_.spawn(end());
-  }
+  if (failed != 0) scope_.spawn(end());
   loop_.run();
   if (loader_.joinable()) loader_.join();
   for (const auto& [name, address] : listeners_) address.remove_file();
@@ -156,6 +154,7 @@ void Server::log_start() const {
 // --- The end
 
 void Server::stop(bool bounded) {
+  if (!snapshot_) return;  // The start failed; the end is on its way.
   if (phase_ == Phase::delaying || phase_ == Phase::draining) {
     if (!bounded || std::exchange(cutting_, true)) return;
     log::warn("stopping at once");
