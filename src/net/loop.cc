@@ -14,10 +14,10 @@
 namespace lintel::net {
 namespace {
 constexpr int kMaxEvents = 256;
-/// Events of normal order that one turn serves before it asks for urgent ones again: these, and an eighth of
+/// Events of normal order that one turn serves before it asks for urgent ones again: these, and a 64th of
 /// what waits, so that the backlog stays bounded whatever clients do.
 constexpr std::size_t kBacklogPerTurn = 32;
-constexpr std::size_t kBacklogShare = 8;
+constexpr std::size_t kBacklogShare = 64;
 }  // namespace
 
 namespace {
