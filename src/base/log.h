@@ -57,6 +57,8 @@ void shutdown();
 
 void set_level(Level level) noexcept;
 namespace detail {
+// Read by every thread before a line is formatted; the log is one for the process.
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables)
 inline std::atomic<Level> threshold{Level::info};
 void write(Level level, Fields fields, fmt::string_view format, fmt::format_args args) noexcept;
 }  // namespace detail
