@@ -65,7 +65,7 @@ class Loop {
 
   /// Whose events go first. Connections that this process opened are urgent: work that has begun is finished
   /// before more is taken up. With many busy clients that keeps the number of requests in flight, and so the
-  /// memory in use at one time, small: a tenth of the cost of a request at 1,000 connections.
+  /// memory in use at one time, small: about a third of the cost of a request at 1,000 connections.
   enum class Order : std::uint8_t { normal, urgent };
   /// Watches `fd` for `events`, edge-triggered; `handler` must call forget() before it goes. Returns an
   /// errno, 0 for success.
