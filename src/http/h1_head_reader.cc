@@ -14,6 +14,9 @@ namespace lintel::http {
 struct HeadReaderCallbacks {
   static int on_header_field(llhttp_t* parser, const char* at, std::size_t size) {
     auto* reader = static_cast<HeadReader*>(parser->data);
+    // Whatever llhttp knows about this name it must forget: framing and Connection are ours to judge, and it
+    // judges values wrongly ("5\t" is a Content-Length with white space behind it).
+    parser->header_state = 0;
     const auto offset = static_cast<std::uint32_t>(at - reader->chunk_) + reader->chunk_offset_;
     return reader->on_name(offset, static_cast<std::uint32_t>(size));
   }

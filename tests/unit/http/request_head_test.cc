@@ -57,6 +57,7 @@ const std::vector<Row> kAccepted = {
     // Fields.
     {get("A:b\r\nC: \t d\t \r\nE:\r\nF: x y\tz\r\n"),
      "1.1 GET GET [a] / none keep\nA=b\nC=d\nE=\nF=x y\tz\nleft 0"},
+    {post("Content-Length: \t 5 \t\r\n"), "1.1 POST POST [a] / length 5 keep\nleft 0"},
     {get("A: \x80\xff\r\n"), "1.1 GET GET [a] / none keep\nA=\x80\xff\nleft 0"},
     {get("X_Y: 1\r\nContent_Length: 5\r\nA.B: 2\r\n"), "1.1 GET GET [a] / none keep\nA.B=2\nleft 0"},
     // Framing.
