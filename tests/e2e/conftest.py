@@ -12,6 +12,8 @@ from harness import daemon, environment, origin as origins  # noqa: E402  (needs
 
 def pytest_addoption(parser):
     parser.addoption("--quick", action="store_true", help="leave out the tests marked long")
+    parser.addoption("--proxy", choices=("lintel", "haproxy", "nginx"), default="lintel",
+                     help="whom the table of duties (tests/e2e/duties) is asked of")
 
 
 def pytest_configure(config):

@@ -1,0 +1,158 @@
+"""What a row may ask for. Each of these makes a check: a function of the evidence (see `stage`) that raises
+AssertionError. Peers are judged by the same checks, without what the RFCs leave open (exact status, exact host)."""
+
+import re
+
+from .row import SMUGGLED
+
+CLOSED = ("eof", "reset")
+
+
+def rejected(status=400, count=1):
+    """The request is refused with this status, the connection ends with the answer, the origin has seen nothing.
+    `count`: which answer it is, where good requests go before it; those the origin has seen."""
+    def check(e):
+        assert len(e.responses) == count, f"{len(e.responses)} responses in place of {count}"
+        got = e.responses[-1]
+        assert got.status == status or (e.peer and got.status >= 400), f"status {got.status} in place of {status}"
+        assert len(e.requests) == count - 1, "the origin has seen the refused request"
+        if not e.peer:
+            assert "close" in got.headers.get("connection", ""), "the end of the connection is not announced"
+            assert e.end in CLOSED, "the connection does not end"
+    return check
+
+
+def answered(*statuses):
+    """The client gets these responses, in this order, and no others."""
+    def check(e):
+        assert [got.status for got in e.responses] == list(statuses), f"not the statuses {statuses}"
+    return check
+
+
+def got(body=None, has=None, lacks=(), number=0):
+    """The client's response has this body, these fields with these values (None: any), and not those."""
+    def check(e):
+        assert len(e.responses) > number, "there is no such response"
+        response = e.responses[number]
+        assert body is None or response.body == body, f"body {response.body!r}"
+        _check_fields(response.headers, has or {}, lacks)
+    return check
+
+
+def forwarded(request_line=None, body=None, framing=None, number=0, count=1, has=None, lacks=(), host=None):
+    """The origin has seen `count` requests, and this is the one of that number: its request line
+    ("GET / HTTP/1.1"), its body in full, whether that goes by "length", "chunked" or "none", fields with these values
+    (None: any; a list: all lines of that name), and without those. Host must be exactly `host`."""
+    def check(e):
+        assert len(e.requests) == count, f"the origin has seen {len(e.requests)} requests in place of {count}"
+        seen = e.requests[number]
+        line = f"{seen.method} {seen.target} {seen.version}"
+        assert request_line in (None, line), f"request line {line!r}"
+        assert seen.complete, "the request is not complete"
+        assert body is None or seen.body == body, f"body {seen.body[:200]!r}"
+        assert framing in (None, seen.framing), f"framing by {seen.framing}"
+        assert host is None or seen.fields.all("host") == [host], f"Host {seen.fields.all('host')}"
+        _check_fields(seen.fields, has or {}, lacks)
+    return check
+
+
+def _check_fields(fields, has, lacks):
+    for name, value in has.items():
+        values = fields.all(name)
+        if isinstance(value, list):
+            assert values == value, f"{name}: {values} in place of {value}"
+        elif isinstance(value, re.Pattern):
+            assert len(values) == 1 and value.fullmatch(values[0]), f"{name}: {values} is not {value.pattern}"
+        else:
+            assert values and value in (None, *values), f"{name}: {values} in place of {value!r}"
+    for name in lacks:
+        assert name not in fields, f"{name} has come through: {fields.all(name)}"
+
+
+def trailers(has=None, lacks=(), number=0):
+    """The request's trailers, as the origin saw them."""
+    def check(e):
+        _check_fields(e.requests[number].trailers, has or {}, lacks)
+    return check
+
+
+def saw(count):
+    """The origin has seen that many requests."""
+    def check(e):
+        assert len(e.requests) == count, f"the origin has seen {len(e.requests)} requests in place of {count}"
+    return check
+
+
+def never_complete(number=0):
+    """That request has begun at the origin, and its connection has ended before it was complete: nobody may take it
+    for a whole one."""
+    def check(e):
+        ended = e.origin.wait(lambda seen: len(seen) > number and seen[number].ended, e.patience)
+        assert ended, "the connection to the origin does not end"
+        assert not e.requests[number].complete, "the origin has taken the request for complete"
+    return check
+
+
+def never_complete_if_seen():
+    """As never_complete, where the proxy may also have refused before it forwarded anything."""
+    def check(e):
+        if e.requests:
+            never_complete()(e)
+    return check
+
+
+def stays():
+    """The client's connection goes on: the next request on it was answered."""
+    def check(e):
+        assert e.end == "open", "the connection does not go on"
+    return check
+
+
+def ends():
+    """The client's connection ends."""
+    def check(e):
+        assert e.end in CLOSED, "the connection does not end"
+    return check
+
+
+def cut_off():
+    """The client can tell that its response is not complete."""
+    def check(e):
+        assert e.cut is not None and e.end in CLOSED, "the response does not break off"
+    return check
+
+
+def own_connection():
+    """The connection that the request was forwarded on serves nobody else: the victim's was another."""
+    def check(e):
+        assert e.requests and e.victim_connection not in (-1, e.requests[-1].connection), "the connection is reused"
+    return check
+
+
+def same_connection():
+    """The connection that the request was forwarded on serves the next client."""
+    def check(e):
+        assert e.requests and e.victim_connection == e.requests[-1].connection, "the connection is not reused"
+    return check
+
+
+def always(e):
+    """What holds for every row, whatever else it asks for."""
+    assert not e.victim, "the next client does not get its own answer"
+    for seen in e.requests:
+        assert not seen.faults, "the origin cannot trust what it was sent"
+    smuggled = SMUGGLED.split(b" ")[1].decode()
+    assert smuggled not in [seen.target for seen in e.requests], "a request was smuggled"
+    assert e.end not in ("silent", "garbled"), "the client was left without an answer that it could read"
+
+
+def safe(e):
+    """What is asked of peers where the RFCs leave a choice: whatever they do, nobody is fooled. The origin has seen at
+    most what was answered, and one more where the connection ended in place of the last answer."""
+    assert not e.victim, "the next client does not get its own answer"
+    for seen in e.requests:
+        assert not seen.faults, "the origin cannot trust what it was sent"
+    smuggled = SMUGGLED.split(b" ")[1].decode()
+    assert smuggled not in [seen.target for seen in e.requests], "a request was smuggled"
+    most = len(e.responses) + (e.end in CLOSED)
+    assert len([seen for seen in e.requests if seen.complete]) <= most, "more was forwarded than answered"

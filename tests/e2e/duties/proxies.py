@@ -1,0 +1,138 @@
+"""The programs under test: Lintel, and its peers with equivalent configurations."""
+
+import dataclasses
+import pathlib
+import shutil
+
+from harness import daemon, peers
+from harness.environment import PATIENCE, free_port
+
+
+@dataclasses.dataclass(frozen=True)
+class Setup:
+    """One configuration, for whom it exists. `lintel` are keys of the listener, `pool` of the pool, `haproxy` lines
+    of the frontend and `nginx` of the server."""
+
+    lintel: dict = dataclasses.field(default_factory=dict)
+    pool: dict = dataclasses.field(default_factory=dict)
+    haproxy: str = ""
+    nginx: str = ""
+
+
+#: A row names one of these. Add one here when a row needs a setting that would change other rows.
+SETUPS = {
+    "plain": Setup(),
+    "limits": Setup(
+        lintel={"limits": {"header_size": "4KiB", "header_field_size": "1KiB", "header_count": 10,
+                           "target_size": "512B", "body_size": "1KiB"}},
+        haproxy="http-request deny deny_status 413 if { req.body_size gt 1024 }",
+        nginx="client_header_buffer_size 1k; large_client_header_buffers 4 1k; client_max_body_size 1k;"),
+    "impatient": Setup(
+        lintel={"timeouts": {"header": "300ms", "request_body": "300ms"}},
+        haproxy="timeout http-request 300ms\n  timeout client 300ms",
+        nginx="client_header_timeout 1s; client_body_timeout 1s;"),
+    "trusting": Setup(lintel={"trusted_proxies": ["127.0.0.0/8"]}),
+}
+
+HAPROXY = """
+global
+  maxconn 1000
+  stats socket {directory}/stats
+defaults
+  mode http
+  timeout connect 3s
+  timeout client 30s
+  timeout server 30s
+  option forwardfor
+  http-reuse always
+frontend web
+  bind 127.0.0.1:{port}
+  {setup}
+  default_backend site
+backend site
+  server origin {origin}
+"""
+
+NGINX = """
+daemon off;
+master_process off;
+worker_processes 1;
+pid {directory}/nginx.pid;
+error_log stderr warn;
+events {{ worker_connections 1024; }}
+http {{
+  access_log off;
+  client_body_temp_path {directory}/body;
+  proxy_temp_path {directory}/proxy;
+  fastcgi_temp_path {directory}/fastcgi;
+  uwsgi_temp_path {directory}/uwsgi;
+  scgi_temp_path {directory}/scgi;
+  map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}
+  upstream site {{ server {origin}; keepalive 16; }}
+  server {{
+    listen 127.0.0.1:{port};
+    {setup}
+    location / {{
+      proxy_pass http://site;
+      proxy_http_version 1.1;
+      proxy_request_buffering off;
+      proxy_buffering off;
+      proxy_set_header Host $http_host;
+      proxy_set_header Upgrade $http_upgrade;
+      proxy_set_header Connection $connection_upgrade;
+      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+      proxy_set_header X-Forwarded-Proto $scheme;
+    }}
+  }}
+}}
+"""
+
+
+class LintelProxy:
+    is_peer = False
+    patience = PATIENCE
+
+    def __init__(self, setup, origin, directory):
+        self._daemon = daemon.Lintel(daemon.proxy_to(origin.name, listener=setup.lintel, pool=setup.pool), directory)
+        self.address = self._daemon.address
+        self.stop = self._daemon.stop
+
+
+class Peer:
+    """haproxy or nginx. What they do not answer soon they do not answer at all."""
+
+    is_peer = True
+    patience = 2.0
+
+    def __init__(self, setup, origin, directory):
+        directory = pathlib.Path(directory)
+        directory.mkdir(parents=True)
+        port = free_port()
+        file = directory / "configuration"
+        file.write_text(self.template.format(
+            directory=directory, port=port, origin=origin.name, setup=getattr(setup, self.name)))
+        program = shutil.which(self.name) or f"/usr/sbin/{self.name}"
+        server = peers.Server([program, *self.arguments(directory, file)], port, directory, self.name)
+        self.address = ("127.0.0.1", port)
+        self.stop = server.close
+
+
+class Haproxy(Peer):
+    name = "haproxy"
+    template = HAPROXY
+
+    @staticmethod
+    def arguments(_, file):
+        return ["-db", "-f", str(file)]
+
+
+class Nginx(Peer):
+    name = "nginx"
+    template = NGINX
+
+    @staticmethod
+    def arguments(directory, file):
+        return ["-e", "stderr", "-p", str(directory), "-c", str(file)]
+
+
+PROXIES = {"lintel": LintelProxy, "haproxy": Haproxy, "nginx": Nginx}

@@ -1,0 +1,181 @@
+"""The play of one row: a proxy, an origin behind it, a client, and a victim who comes after.
+
+A play is: the row's steps; then responses are read; then, if the connection still lives, a probe is asked on it, whose
+answer shows that nothing of the row was left behind; then a victim asks on a connection of its own, whose answer shows
+that no connection to the origin was left poisoned. All that was seen is the evidence, which the row's checks judge.
+"""
+
+import contextlib
+import dataclasses
+import itertools
+
+from harness import wire
+from harness.wire import Closed
+
+MOST_RESPONSES = 64  # More than any row asks for: a proxy that never stops answering is stopped.
+
+
+# --- Steps of a row besides bytes
+
+def half_close(talk):
+    """The client ends its sending direction and goes on reading."""
+    talk.client.end()
+    talk.half_closed = True
+
+
+def hang_up(talk):
+    """The client goes away altogether."""
+    talk.client.close()
+    talk.gone = True
+
+
+def response(talk):
+    """Reads one response, final or interim 101, before the next step."""
+    talk.read_response()
+
+
+def interim(talk):
+    """Reads one interim response before the next step."""
+    talk.interim.append(talk.client.read_response_head())
+
+
+def origin_sees(heads=1, body=None):
+    """Waits until the origin has seen that many heads, and of the last one's body that much."""
+    def step(talk):
+        def there(seen):
+            return len(seen) >= heads and (body is None or len(seen[heads - 1].body) >= body)
+        assert talk.stage.origin.wait(there, talk.stage.patience), f"the origin never saw {heads} requests"
+    return step
+
+
+@dataclasses.dataclass
+class Evidence:
+    """What a play has shown."""
+
+    responses: list  # Final ones that the client got, in order, without the probe's.
+    interim: list  # Interim responses that a step has read.
+    end: str  # Of the client's connection: "open" (the probe was answered), "eof", "reset", "silent", "gone".
+    cut: bytes  # What came of a response that broke off; None if none did.
+    requests: list  # recorder.Seen, without the probe and the victim.
+    victim: str  # "" or what was wrong with the answer to the victim.
+    victim_connection: int  # Which connection the victim's request came to the origin on; -1: none.
+    origin: object
+    patience: float
+    peer: bool  # Not Lintel: details that the RFCs leave open are not asked for.
+
+    def __str__(self):
+        lines = [f"client saw: {[(r.status, r.headers.lines, r.body[:80]) for r in self.responses]}, then {self.end}"
+                 + (f", cut off: {self.cut[:80]}" if self.cut is not None else "")]
+        lines += [f"origin saw: {seen.head!r} + {seen.raw_body[:200]!r}{'' if seen.complete else ' (incomplete)'}"
+                  + (f"; faults: {seen.faults}" if seen.faults else "") for seen in self.requests]
+        if self.victim:
+            lines.append(f"victim: {self.victim}")
+        return "\n".join(lines)
+
+
+class Talk:
+    """The row's conversation on the client's side."""
+
+    def __init__(self, stage, row):
+        self.stage = stage
+        self.client = stage.connect()
+        self.methods = itertools.chain(row.methods or [first_method(row)], itertools.repeat("GET"))
+        self.responses, self.interim = [], []
+        self.end, self.cut = "", None
+        self.half_closed = self.gone = False
+
+    def play(self, steps):
+        for step in steps:
+            if callable(step):
+                step(self)
+            else:
+                with contextlib.suppress(OSError):  # It was refused before all was sent; the answer is still read.
+                    self.client.send(step)
+
+    def read_response(self):
+        """Reads a final response; False if none comes any more, and `end` says why."""
+        try:
+            self.responses.append(self.client.read_response(next(self.methods)))
+            return True
+        except Closed as error:
+            self.end = error.how
+            if error.partial or self.client.buffer:
+                self.cut = error.partial or bytes(self.client.buffer)
+        except TimeoutError:
+            self.end = "silent"
+        except ConnectionError:
+            self.end = "reset"
+        except (AssertionError, ValueError) as error:  # Not HTTP/1.1.
+            self.end, self.cut = "garbled", str(error).encode() + bytes(self.client.buffer)
+        return False
+
+    def probe(self):
+        """Asks once more; reads everything up to its answer, or to the end."""
+        target = f"/probe/{next(self.stage.numbers)}"
+        with contextlib.suppress(OSError):
+            self.client.send(wire.request("GET", target))
+        while len(self.responses) < MOST_RESPONSES and self.read_response():
+            if self.responses[-1].body == target.encode():
+                self.responses.pop()
+                self.end = "open"
+                return
+
+    def finish(self, probe):
+        if self.gone:
+            self.end = "gone"
+            return
+        if not self.responses and not self.read_response():
+            return
+        last = self.responses[-1]
+        closing = last.until_close or "close" in last.headers.get("connection", "").lower()
+        if probe and not self.half_closed and not closing:
+            self.probe()
+            return
+        while len(self.responses) < MOST_RESPONSES and self.read_response():
+            pass
+
+
+def first_method(row):
+    first = next((step for step in row.send if not callable(step)), b"")
+    return first.lstrip(b"\r\n").split(b" ", 1)[0].decode("latin-1")
+
+
+class Stage:
+    """A proxy in one configuration and the origin behind it."""
+
+    numbers = itertools.count()
+
+    def __init__(self, proxy, origin, patience):
+        """`proxy` has an `address` and a `stop()`. `patience`: seconds for whatever should happen at once."""
+        self.proxy = proxy
+        self.origin = origin
+        self.patience = patience
+
+    def connect(self):
+        return wire.connect(self.proxy.address, timeout=self.patience)
+
+    def run(self, row):
+        self.origin.begin(row.origin)
+        talk = Talk(self, row)
+        with talk.client:
+            talk.play(row.send)
+            talk.finish(row.probe)
+        victim, connection = self._ask_as_victim()
+        return Evidence(talk.responses, talk.interim, talk.end, talk.cut, self.origin.seen(), victim, connection,
+                        self.origin, self.patience, self.proxy.is_peer)
+
+    def _ask_as_victim(self):
+        target = f"/victim/{next(self.numbers)}"
+        try:
+            with self.connect() as client:
+                got = client.ask(wire.request("GET", target))
+        except (Closed, OSError, AssertionError, ValueError) as error:
+            return f"no answer: {error!r}", -1
+        wrong = "" if got.body == target.encode() else f"asked for {target} and got {got.status} {got.body[:80]}"
+        return wrong, int(got.headers.get("x-connection", -1))
+
+    def close(self):
+        try:
+            self.proxy.stop()
+        finally:
+            self.origin.close()
