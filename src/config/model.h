@@ -135,6 +135,9 @@ struct Limits {
 };
 
 enum class Protocol : std::uint8_t { http };
+enum class Paths : std::uint8_t { normalize, strict };
+enum class EncodedSlash : std::uint8_t { keep, reject };
+enum class UnderscoreNames : std::uint8_t { drop, reject, keep };
 
 struct Listener {
   std::string name;
@@ -142,6 +145,9 @@ struct Listener {
   Protocol protocol = Protocol::http;
   std::vector<Cidr> trusted_proxies;   ///< From whom X-Forwarded-* and Forwarded are believed.
   std::string server_name = "lintel";  ///< Pseudonym in Via.
+  Paths paths = Paths::normalize;
+  EncodedSlash encoded_slash = EncodedSlash::keep;
+  UnderscoreNames underscore_names = UnderscoreNames::drop;
   ListenerTimeouts timeouts;
   Limits limits;
   std::vector<Route> routes;

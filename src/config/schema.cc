@@ -187,6 +187,16 @@ const ObjectType& listener_type() {
               .example("[10.0.0.0/8, \"fd00::/8\"]"),
           field(&Listener::server_name, "server_name", text(kToken),
                 "The name by which Via fields call this proxy."),
+          field(
+              &Listener::paths, "paths", choice({"normalize", "strict"}),
+              "What is done with a path that is not in its canonical form (dot segments, needless escapes): "
+              "it is normalized, or refused with 400."),
+          field(
+              &Listener::encoded_slash, "encoded_slash", choice({"keep", "reject"}),
+              "What is done with %2F in a path: it is matched and forwarded as it is, or refused with 400."),
+          field(&Listener::underscore_names, "underscore_names", choice({"drop", "reject", "keep"}),
+                "What is done with request fields that have an underscore in their name, which CGI and its "
+                "kin cannot tell from a hyphen: dropped and counted, refused with 400, or forwarded."),
           field(&Listener::timeouts, "timeouts", object_of(listener_timeouts_type()),
                 "Timeouts towards clients."),
           field(&Listener::limits, "limits", object_of(limits_type()), "Limits on what clients may send."),

@@ -31,7 +31,8 @@ void ReadAhead::release() noexcept {
   begin_ = 0;
 }
 
-void BodyDecoder::start(const Framing& framing, const HeadLimits& limits, bool drop_underscore) noexcept {
+void BodyDecoder::start(const Framing& framing, const HeadLimits& limits,
+                        UnderscoreNames underscore_names) noexcept {
   framing_ = framing;
   left_ = framing.length;
   bytes_ = 0;
@@ -39,7 +40,7 @@ void BodyDecoder::start(const Framing& framing, const HeadLimits& limits, bool d
   broken_ = nullptr;
   raw_ = false;
   done_ = framing.kind == Framing::Kind::none || (framing.kind == Framing::Kind::length && left_ == 0);
-  if (framing.kind == Framing::Kind::chunked) chunks_.start(trailers_, limits, drop_underscore);
+  if (framing.kind == Framing::Kind::chunked) chunks_.start(trailers_, limits, underscore_names);
 }
 
 void BodyDecoder::start_raw() noexcept {

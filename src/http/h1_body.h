@@ -52,8 +52,7 @@ class BodyDecoder {
     const char* reason = "";
   };
 
-  /// `drop_underscore`: see ChunkDecoder.
-  void start(const Framing& framing, const HeadLimits& limits, bool drop_underscore) noexcept;
+  void start(const Framing& framing, const HeadLimits& limits, UnderscoreNames underscore_names) noexcept;
   /// Everything from here to the end of the stream is body (a tunnel), without a limit.
   void start_raw() noexcept;
   /// More decoded bytes than this are an error. 0: no limit. Stays until start().
@@ -72,6 +71,10 @@ class BodyDecoder {
   [[nodiscard]] const Framing& framing() const noexcept { return framing_; }
   /// Trailers, once done; null where there are none.
   [[nodiscard]] const Fields* trailers() const noexcept;
+  /// Trailers dropped because their name contains "_".
+  [[nodiscard]] std::uint32_t dropped_underscore() const noexcept {
+    return framing_.kind == Framing::Kind::chunked ? chunks_.dropped_underscore() : 0;
+  }
 
  private:
   Framing framing_;

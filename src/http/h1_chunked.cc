@@ -38,7 +38,8 @@ bool is_forbidden_trailer(std::string_view name, FieldId id) noexcept {
 
 }  // namespace
 
-void ChunkDecoder::start(Fields& trailers, const HeadLimits& limits, bool drop_underscore) noexcept {
+void ChunkDecoder::start(Fields& trailers, const HeadLimits& limits,
+                         UnderscoreNames underscore_names) noexcept {
   trailers.clear();
   trailers_ = &trailers;
   limits_ = limits;
@@ -46,7 +47,8 @@ void ChunkDecoder::start(Fields& trailers, const HeadLimits& limits, bool drop_u
   line_begin_ = 0;
   digits_ = 0;
   state_ = State::size_begin;
-  drop_underscore_ = drop_underscore;
+  dropped_underscore_ = 0;
+  underscore_names_ = underscore_names;
 }
 
 ChunkDecoder::Progress ChunkDecoder::feed(std::span<char> in) {
@@ -214,7 +216,10 @@ const char* ChunkDecoder::end_trailer_line() {
   if (reason != nullptr) return reason;
   if (count_controls(trailers_->bytes().view(line_begin_, end - line_begin_)) != 2)
     return "a trailer is folded or holds a control character";
-  line.removed = (underscore && drop_underscore_) || is_forbidden_trailer(trailers_->name(line), line.id);
+  if (underscore && underscore_names_ == UnderscoreNames::reject) return kUnderscoreRefused;
+  const bool dropped = underscore && underscore_names_ == UnderscoreNames::drop;
+  if (dropped) ++dropped_underscore_;
+  line.removed = dropped || is_forbidden_trailer(trailers_->name(line), line.id);
   lines.push_back(line);
   line_begin_ = end;
   return nullptr;

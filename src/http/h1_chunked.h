@@ -23,9 +23,10 @@ class ChunkDecoder {
   };
 
   /// Trailer fields go to `trailers`, which is cleared and must outlive the decoding; limits are those of
-  /// heads. Trailers that frame, route, authenticate or describe content are dropped (RFC 9110, 6.5.1), and
-  /// with `drop_underscore` (requests) those whose name contains "_".
-  void start(Fields& trailers, const HeadLimits& limits, bool drop_underscore) noexcept;
+  /// heads. Trailers that frame, route, authenticate or describe content are dropped (RFC 9110, 6.5.1).
+  void start(Fields& trailers, const HeadLimits& limits, UnderscoreNames underscore_names) noexcept;
+  /// Trailers dropped since start() because their name contains "_".
+  [[nodiscard]] std::uint32_t dropped_underscore() const noexcept { return dropped_underscore_; }
 
   /// Decodes `in`, whose bytes it may move: where `in` holds one run of data, that stays where it is; further
   /// runs are moved to follow the first. Any split of the input gives the same bytes. After `done` or `error`
@@ -65,7 +66,8 @@ class ChunkDecoder {
   std::uint32_t line_begin_ = 0;  // Offset of the trailer line being read.
   std::uint8_t digits_ = 0;
   State state_ = State::size_begin;
-  bool drop_underscore_ = false;
+  std::uint32_t dropped_underscore_ = 0;
+  UnderscoreNames underscore_names_ = UnderscoreNames::keep;
 };
 
 }  // namespace lintel::http

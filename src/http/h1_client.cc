@@ -27,7 +27,7 @@ H1ClientConnection::H1ClientConnection(net::StreamPtr stream, Workspace& workspa
 void H1ClientConnection::start(const Settings& settings) noexcept {
   settings_ = settings;
   stream_->set_write_timeout(settings.write_timeout);
-  decoder_.start(Framing::none(), settings.head, false);
+  decoder_.start(Framing::none(), settings.head, UnderscoreNames::keep);
   encoder_.start(Framing::none());
   response_deadline_ = kNever;
   announced_idle_ = 0;
@@ -121,7 +121,7 @@ Result<BodyChunk> H1ClientConnection::begin_body(const ResponseHead& head, std::
     decoder_.start_raw();
     encoder_.start_raw();
   } else {
-    decoder_.start(parser_.framing(), settings_.head, false);
+    decoder_.start(parser_.framing(), settings_.head, UnderscoreNames::keep);
   }
   // The body goes on straight from the scratch; only what follows it is kept (and then spoils the
   // connection).

@@ -19,6 +19,10 @@ struct HeadLimits {
   std::uint32_t count = 100;    ///< Number of field lines.
 };
 
+/// What becomes of a request's field whose name contains "_". Servers that hand fields to programs as
+/// variables cannot tell it from "-": such a field could pass for one that a proxy sets or removes.
+enum class UnderscoreNames : std::uint8_t { drop, reject, keep };
+
 enum class HeadStatus : std::uint8_t {
   need_more,
   done,
@@ -34,6 +38,9 @@ struct HeadProgress {
   std::size_t consumed = 0;  ///< Bytes taken from this feed's input.
   const char* reason = "";   ///< On errors: a sentence for the log. Static storage.
 };
+
+/// Why a message is refused because of UnderscoreNames::reject.
+inline constexpr const char* kUnderscoreRefused = "a field name has an underscore";
 
 /// Checks the structure of one field line at [begin, end) of the fields' bytes (RFC 9112, 5: CRLF at the end,
 /// token and colon without space) and fills `line`, its id too. That the line holds no control characters but

@@ -43,8 +43,10 @@ struct RequestHeadParser::FieldScan {
   bool expects_other = false;
 };
 
-void RequestHeadParser::start(RequestHead& head, const HeadLimits& limits) noexcept {
+void RequestHeadParser::start(RequestHead& head, const HeadLimits& limits,
+                              const RequestRules& rules) noexcept {
   head_ = &head;
+  rules_ = rules;
   head.clear();
   most_target_ = limits.target;
   dropped_underscore_ = 0;
@@ -149,17 +151,21 @@ HeadProgress RequestHeadParser::apply_fields(const FieldScan& scan) {
       !head.has_body && is_tunnel_protocol(head.text(scan.upgrade)))
     head.upgrade = scan.upgrade;
   if (scan.connection.nominates) remove_nominated(head.fields);
-  if (reader_.saw_underscore()) drop_underscores();
+  if (reader_.saw_underscore()) {
+    if (const char* reason = apply_underscores(); reason != nullptr) return bad(reason);
+  }
   return good();
 }
 
-/// Servers that hand fields to programs as variables cannot tell "-" from "_" in a name.
-void RequestHeadParser::drop_underscores() noexcept {
+const char* RequestHeadParser::apply_underscores() noexcept {
+  if (rules_.underscore_names == UnderscoreNames::keep) return nullptr;
+  if (rules_.underscore_names == UnderscoreNames::reject) return kUnderscoreRefused;
   for (Fields::Line& line : head_->fields.mutable_lines()) {
     if (line.removed || head_->fields.name(line).find('_') == std::string_view::npos) continue;
     line.removed = true;
     ++dropped_underscore_;
   }
+  return nullptr;
 }
 
 const char* RequestHeadParser::set_host(const FieldScan& scan) noexcept {
@@ -189,15 +195,30 @@ const char* RequestHeadParser::set_origin_form(Slice origin) {
   RequestHead& head = *head_;
   const std::string_view text = head.text(origin);
   const std::size_t mark = text.find('?');
-  head.path = origin;
+  Slice path = origin;
   if (mark != std::string_view::npos) {
     const auto path_size = static_cast<std::uint32_t>(mark);
-    head.path.size = path_size;
+    path.size = path_size;
     head.has_query = true;
     head.query = {origin.begin + path_size + 1, origin.size - path_size - 1};
     if (const char* reason = check_query(head.text(head.query)); reason != nullptr) return reason;
   }
-  return canonicalize_path(head.fields.bytes(), head.path);
+  return set_path(path);
+}
+
+const char* RequestHeadParser::set_path(Slice received) {
+  RequestHead& head = *head_;
+  head.path = received;
+  if (const char* reason = canonicalize_path(head.fields.bytes(), head.path); reason != nullptr)
+    return reason;
+  const std::string_view path = head.text(head.path);
+  if (rules_.strict_paths && path != head.text(received))
+    return "the path is not in its canonical form: it has dot segments, or escapes that are not needed or "
+           "not "
+           "in upper case";
+  if (rules_.no_encoded_slash && path.find("%2F") != std::string_view::npos)
+    return "the path has an escaped slash";
+  return nullptr;
 }
 
 /// "http://host/path?query": the authority must be the one that Host gave (RFC 9112, 3.2.2).

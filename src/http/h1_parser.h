@@ -20,17 +20,22 @@
 
 namespace lintel::http {
 
+/// What requests must keep to beyond HTTP's own rules.
+struct RequestRules {
+  UnderscoreNames underscore_names = UnderscoreNames::drop;
+  /// The path must arrive in its canonical form (target.h); an empty path, which stands for "/", may.
+  bool strict_paths = false;
+  bool no_encoded_slash = false;  ///< The path may not contain %2F.
+};
+
 /// Reads request heads. One object per connection; nothing is allocated per request once buffers have grown.
 class RequestHeadParser {
  public:
   /// Clears `head`, which must outlive the reading.
-  void start(RequestHead& head, const HeadLimits& limits) noexcept;
+  void start(RequestHead& head, const HeadLimits& limits, const RequestRules& rules = {}) noexcept;
   /// Any split of the input gives the same result. After `done` or an error nothing may be fed before
   /// start().
   [[nodiscard]] HeadProgress feed(std::span<const char> in);
-
-  /// Whether anything but empty lines has come since start().
-  [[nodiscard]] bool started() const noexcept { return head_ != nullptr && !head_->fields.bytes().empty(); }
 
   // After `done`:
   [[nodiscard]] Framing framing() const noexcept { return framing_; }
@@ -46,15 +51,17 @@ class RequestHeadParser {
   [[nodiscard]] HeadProgress parse_first_line();
   void scan_fields(FieldScan& scan);
   [[nodiscard]] HeadProgress apply_fields(const FieldScan& scan);
-  void drop_underscores() noexcept;
+  [[nodiscard]] const char* apply_underscores() noexcept;
   [[nodiscard]] const char* set_host(const FieldScan& scan) noexcept;
   [[nodiscard]] const char* set_target();
   [[nodiscard]] const char* set_origin_form(Slice origin);
+  [[nodiscard]] const char* set_path(Slice received);
   [[nodiscard]] const char* set_absolute_form();
   [[nodiscard]] const char* agree_authority(std::string_view authority);
 
   HeadReader reader_;
   RequestHead* head_ = nullptr;
+  RequestRules rules_;
   Framing framing_;
   std::uint32_t most_target_ = 0;
   std::uint32_t dropped_underscore_ = 0;

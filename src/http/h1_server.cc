@@ -140,7 +140,7 @@ Task<Rejection> H1ServerConnection::read_request(H1ServerTransaction& transactio
     }
     in = scratch.first(*got);
   }
-  transaction.decoder_.start(transaction.parser_.framing(), settings.head, true);
+  transaction.decoder_.start(transaction.parser_.framing(), settings.head, settings.rules.underscore_names);
   co_return kAccepted;
 }
 
@@ -207,8 +207,8 @@ void H1ServerTransaction::start(H1ServerConnection& connection, const ServerSett
   connection_ = &connection;
   started = connection.stream_.loop().now();
   head_received = started;
-  parser_.start(request, settings.head);
-  decoder_.start(Framing::none(), settings.head, true);
+  parser_.start(request, settings.head, settings.rules);
+  decoder_.start(Framing::none(), settings.head, settings.rules.underscore_names);
   encoder_.start(Framing::none());
   body_timeout_ = settings.body_timeout;
   connection.stream_.set_write_timeout(settings.write_timeout);

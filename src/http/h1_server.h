@@ -63,6 +63,9 @@ class H1ServerTransaction final : public ServerTransaction {
   void set_body_timeout(Nanos timeout) noexcept override { body_timeout_ = timeout; }
   void set_body_limit(std::uint64_t bytes) noexcept override { decoder_.set_limit(bytes); }
   [[nodiscard]] std::uint64_t body_bytes() const noexcept override { return decoder_.bytes(); }
+  [[nodiscard]] std::uint32_t dropped_fields() const noexcept override {
+    return parser_.dropped_underscore() + decoder_.dropped_underscore();
+  }
   void cancel_read() noexcept override;
 
   Task<Result<void>> write_interim(const ResponseHead& head) override;

@@ -78,6 +78,8 @@ class ServerTransaction : public BodySource, public BodySink {
   virtual void set_body_limit(std::uint64_t bytes) noexcept = 0;
   /// Body bytes read so far, of the decoded body.
   [[nodiscard]] virtual std::uint64_t body_bytes() const noexcept = 0;
+  /// Fields and trailers that were dropped so far because of their names.
+  [[nodiscard]] virtual std::uint32_t dropped_fields() const noexcept = 0;
 
   /// Sends an interim response (1xx but 101). Nothing is sent to HTTP/1.0 clients. Suspends. Errors as
   /// write_body.

@@ -6,7 +6,7 @@
 #include "base/buffer_pool.h"
 #include "base/random.h"
 #include "http/date.h"
-#include "http/h1_head_reader.h"
+#include "http/h1_parser.h"
 #include "http/message.h"
 #include "net/loop.h"
 
@@ -17,6 +17,7 @@ class H1ServerTransaction;
 /// Limits and times of a server connection.
 struct ServerSettings {
   HeadLimits head;
+  RequestRules rules;
   Nanos header_timeout = 10'000'000'000;
   Nanos body_timeout = 30'000'000'000;
   Nanos write_timeout = 60'000'000'000;

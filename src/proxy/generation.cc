@@ -6,12 +6,31 @@
 namespace lintel::proxy {
 namespace {
 
+http::RequestRules request_rules(const config::Listener& listener) {
+  http::RequestRules rules;
+  rules.strict_paths = listener.paths == config::Paths::strict;
+  rules.no_encoded_slash = listener.encoded_slash == config::EncodedSlash::reject;
+  switch (listener.underscore_names) {
+    case config::UnderscoreNames::drop:
+      rules.underscore_names = http::UnderscoreNames::drop;
+      break;
+    case config::UnderscoreNames::reject:
+      rules.underscore_names = http::UnderscoreNames::reject;
+      break;
+    case config::UnderscoreNames::keep:
+      rules.underscore_names = http::UnderscoreNames::keep;
+      break;
+  }
+  return rules;
+}
+
 http::ServerSettings server_settings(const config::Listener& listener) {
   http::ServerSettings settings;
   settings.head.head = static_cast<std::uint32_t>(listener.limits.header_size.value);
   settings.head.field = static_cast<std::uint32_t>(listener.limits.header_field_size.value);
   settings.head.target = static_cast<std::uint32_t>(listener.limits.target_size.value);
   settings.head.count = listener.limits.header_count;
+  settings.rules = request_rules(listener);
   settings.header_timeout = to_nanos(listener.timeouts.header);
   settings.body_timeout = to_nanos(listener.timeouts.request_body);
   settings.write_timeout = to_nanos(listener.timeouts.write);

@@ -176,6 +176,8 @@ void HttpSession::finish(http::ServerTransaction& transaction, const RouteContex
   route.stats->count(record.status, request.method, request.version, record.done - record.started,
                      record.bytes_in, record.bytes_out);
   worker_.stats.count_end(record.end_reason);
+  if (const std::uint32_t dropped = transaction.dropped_fields(); dropped != 0)
+    listener_->stats->fields_dropped.add(dropped);
   if (!worker_.access_log) return;
   record.request_id = request.fields.get(http::FieldId::x_request_id);
   record.client_ip = client;

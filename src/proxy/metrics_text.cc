@@ -175,6 +175,9 @@ void add_listeners(Page& page, const StatsTotal& total) {
     page.sample({{"listener", name}, {"result", "limit"}}, sum.accepts_limit);
     page.sample({{"listener", name}, {"result", "error"}}, sum.accepts_error);
   }
+  page.counter("lintel_header_fields_dropped_total",
+               "Request fields that were dropped because their name has an underscore.");
+  for (const auto& [name, sum] : total.listeners) page.sample({{"listener", name}}, sum.fields_dropped);
 }
 
 void add_routes(Page& page, const StatsTotal& total) {

@@ -70,6 +70,7 @@ void add(StatsTotal::Listener& sum, const ListenerStats& stats) {
   sum.accepts_ok += stats.accepts_ok.value();
   sum.accepts_limit += stats.accepts_limit.value();
   sum.accepts_error += stats.accepts_error.value();
+  sum.fields_dropped += stats.fields_dropped.value();
 }
 
 void add(StatsTotal::Route& sum, const RouteStats& stats) {

@@ -78,8 +78,9 @@ class KeyedCounters {
 struct alignas(64) ListenerStats {
   Gauge connections;
   Counter accepts_ok;
-  Counter accepts_limit;  ///< Turned away because of limits.connections.
-  Counter accepts_error;  ///< accept() failed, for lack of descriptors above all.
+  Counter accepts_limit;   ///< Turned away because of limits.connections.
+  Counter accepts_error;   ///< accept() failed, for lack of descriptors above all.
+  Counter fields_dropped;  ///< Because of underscore_names.
 };
 
 struct alignas(64) RouteStats {
@@ -157,6 +158,7 @@ struct StatsTotal {
     std::uint64_t accepts_ok = 0;
     std::uint64_t accepts_limit = 0;
     std::uint64_t accepts_error = 0;
+    std::uint64_t fields_dropped = 0;
   };
   struct Route {
     std::map<std::uint32_t, std::uint64_t> requests;  ///< By request_key.

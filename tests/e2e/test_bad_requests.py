@@ -132,6 +132,45 @@ def test_malformed_chunks(start, origin, with_head):
     assert not [seen for seen in server.requests if seen.body], "no server took the body for complete"
 
 
+STRICT = [
+    ("paths", "strict", b"GET /a/./b HTTP/1.1\r\nHost: test\r\n\r\n", "canonical"),
+    ("paths", "strict", b"GET /%61 HTTP/1.1\r\nHost: test\r\n\r\n", "canonical"),
+    ("encoded_slash", "reject", b"GET /a%2Fb HTTP/1.1\r\nHost: test\r\n\r\n", "escaped slash"),
+    ("underscore_names", "reject", H + b"X_A: 1\r\n\r\n", "underscore"),
+]
+
+
+@pytest.mark.parametrize("option,value,message,reason", STRICT)
+def test_strict_options(start, origin, option, value, message, reason):
+    server = origin()
+    lintel = start(proxy_to(server))
+    assert lintel.ask(message).status == 200
+    config = proxy_to(server, listener={option: value})
+    config["listeners"][0]["bind"] = [f"127.0.0.1:{lintel.port}"]
+    lintel.reload(config)
+    with lintel.connect() as client:
+        assert client.ask(message).status == 400
+        assert client.at_end()
+    record = lintel.last_record(2)
+    assert record["end_reason"] == "client.bad_request" and reason in record["detail"]
+    assert lintel.ask(request("GET", "/a/b%20c?d=%2f/../_", "X-A: a_b")).status == 200
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("value,kept,dropped", [("drop", False, 3), ("keep", True, 0)])
+def test_underscores_in_names(start, origin, value, kept, dropped):
+    server = origin()
+    lintel = start(proxy_to(server, listener={"underscore_names": value}))
+    body = b"0\r\nT_A: 1\r\nT-A: 2\r\n\r\n"
+    assert lintel.ask(request("POST", "/", "X_A: 1", "X_B: 2", "X-A: 3", "Transfer-Encoding: chunked") + body)
+    seen, = server.requests
+    assert ("x_a" in seen.headers, "x_b" in seen.headers, "t_a" in seen.trailers) == (kept,) * 3
+    assert seen.headers["x-a"] == "3" and seen.trailers["t-a"] == "2"
+    metrics = lintel.metrics_after(1)
+    assert metrics.value("lintel_header_fields_dropped_total", listener="web") == dropped
+    assert lintel.stats()["listeners"][0]["header_fields_dropped"] == dropped
+
+
 LIMITS = [
     ("default-target", {}, request("GET", "/" + "a" * 8192), 414, "client.too_large_target"),
     ("target", {"target_size": "100B"}, request("GET", "/" + "a" * 100), 414, "client.too_large_target"),

@@ -39,7 +39,7 @@ Decoded decode(std::string_view wire, std::size_t first, std::size_t second) {
   Decoded result;
   Fields trailers;
   ChunkDecoder decoder;
-  decoder.start(trailers, {}, true);
+  decoder.start(trailers, {}, UnderscoreNames::drop);
   for (const std::string_view view :
        {wire.substr(0, first), wire.substr(first, second - first), wire.substr(second)}) {
     std::string part(view);
@@ -65,7 +65,7 @@ Decoded decode(std::string_view wire, std::size_t first, std::size_t second) {
   }
   write_last_chunk(out, &trailers);
   Fields again;
-  decoder.start(again, HeadLimits{.head = 1 << 20, .field = 1 << 20}, true);
+  decoder.start(again, HeadLimits{.head = 1 << 20, .field = 1 << 20}, UnderscoreNames::drop);
   const ChunkDecoder::Progress progress = decoder.feed(out.span());
   require(progress.status == ChunkDecoder::Status::done && progress.consumed == out.size());
   require(std::string_view(progress.data.data(), progress.data.size()) == result.data);

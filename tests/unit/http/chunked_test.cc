@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "head_text.h"
@@ -17,7 +18,7 @@ std::string decode(const std::string& wire, std::size_t first, std::size_t secon
                    const HeadLimits& limits = {}) {
   Fields trailers;
   ChunkDecoder decoder;
-  decoder.start(trailers, limits, true);
+  decoder.start(trailers, limits, UnderscoreNames::drop);
   std::string data;
   std::size_t consumed = 0;
   ChunkDecoder::Progress progress;
@@ -137,7 +138,7 @@ TEST_CASE("chunks: limits") {
 TEST_CASE("chunks: one run of data stays in its place") {
   Fields trailers;
   ChunkDecoder decoder;
-  decoder.start(trailers, {}, false);
+  decoder.start(trailers, {}, UnderscoreNames::keep);
   std::string wire = "5\r\nhello\r\n0\r\nA_B: c\r\n\r\nrest";
   const auto progress = decoder.feed(wire);
   CHECK(progress.status == ChunkDecoder::Status::done);
@@ -145,6 +146,22 @@ TEST_CASE("chunks: one run of data stays in its place") {
   CHECK(progress.data.size() == 5);
   CHECK(wire.substr(progress.consumed) == "rest");
   CHECK(trailers.get("a_b") == "c");
+}
+
+TEST_CASE("chunks: underscores in names of trailers") {
+  const std::string wire = "0\r\nA_B: c\r\nD: e\r\nF_: g\r\n\r\n";
+  for (const auto& [names, status, left, dropped] :
+       {std::tuple(UnderscoreNames::keep, ChunkDecoder::Status::done, 3U, 0U),
+        std::tuple(UnderscoreNames::drop, ChunkDecoder::Status::done, 1U, 2U),
+        std::tuple(UnderscoreNames::reject, ChunkDecoder::Status::error, 0U, 0U)}) {
+    Fields trailers;
+    ChunkDecoder decoder;
+    decoder.start(trailers, {}, names);
+    std::string copy = wire;
+    CHECK(decoder.feed(copy).status == status);
+    CHECK(trailers.count() == left);
+    CHECK(decoder.dropped_underscore() == dropped);
+  }
 }
 
 TEST_CASE("chunks: written, then decoded") {

@@ -64,7 +64,7 @@ TEST_CASE("body decoder: each framing, at every split") {
     for (std::size_t split = 0; split <= row.wire.size(); ++split) {
       CAPTURE(split);
       BodyDecoder decoder;
-      decoder.start(row.framing, {}, true);
+      decoder.start(row.framing, {}, UnderscoreNames::drop);
       CHECK(decode(decoder, row.wire, split) == row.want);
     }
   }
@@ -72,19 +72,19 @@ TEST_CASE("body decoder: each framing, at every split") {
 
 TEST_CASE("body decoder: the end of the stream") {
   BodyDecoder decoder;
-  decoder.start(Framing::of_length(3), {}, true);
+  decoder.start(Framing::of_length(3), {}, UnderscoreNames::drop);
   CHECK(decoder.at_end_of_stream() == BodyDecoder::Status::error);
-  decoder.start(Framing::chunked(), {}, true);
+  decoder.start(Framing::chunked(), {}, UnderscoreNames::drop);
   CHECK(decoder.at_end_of_stream() == BodyDecoder::Status::error);
-  decoder.start(Framing::until_close(), {}, true);
+  decoder.start(Framing::until_close(), {}, UnderscoreNames::drop);
   CHECK(decoder.at_end_of_stream() == BodyDecoder::Status::done);
-  decoder.start(Framing::none(), {}, true);
+  decoder.start(Framing::none(), {}, UnderscoreNames::drop);
   CHECK(decoder.at_end_of_stream() == BodyDecoder::Status::done);
 }
 
 TEST_CASE("body decoder: limit, errors that stay, and raw streams without a limit") {
   BodyDecoder decoder;
-  decoder.start(Framing::of_length(10), {}, true);
+  decoder.start(Framing::of_length(10), {}, UnderscoreNames::drop);
   decoder.set_limit(4);
   std::string text = "abcd";
   static_cast<void>(decoder.decode(text));
@@ -94,7 +94,7 @@ TEST_CASE("body decoder: limit, errors that stay, and raw streams without a limi
   CHECK(decoder.over_limit());
   CHECK_FALSE(decoder.needs_input());
 
-  decoder.start(Framing::chunked(), {}, true);
+  decoder.start(Framing::chunked(), {}, UnderscoreNames::drop);
   CHECK_FALSE(decoder.over_limit());
   std::string bad = "zz";
   CHECK(decoder.decode(bad).status == BodyDecoder::Status::error);
@@ -103,7 +103,7 @@ TEST_CASE("body decoder: limit, errors that stay, and raw streams without a limi
   CHECK(decoder.decode(good).status == BodyDecoder::Status::error);
   CHECK(std::string(decoder.decode({}).reason).size() > 4);
 
-  decoder.start(Framing::none(), {}, true);
+  decoder.start(Framing::none(), {}, UnderscoreNames::drop);
   decoder.set_limit(2);
   decoder.start_raw();
   CHECK(decoder.is_raw());
@@ -113,15 +113,15 @@ TEST_CASE("body decoder: limit, errors that stay, and raw streams without a limi
 
 TEST_CASE("body decoder: trailers, and none left over from the message before") {
   BodyDecoder decoder;
-  decoder.start(Framing::chunked(), {}, true);
+  decoder.start(Framing::chunked(), {}, UnderscoreNames::drop);
   std::string first = "0\r\nX-Sum: 1\r\n\r\n";
   CHECK_FALSE(decoder.trailers());
   CHECK(decoder.decode(first).status == BodyDecoder::Status::done);
   REQUIRE(decoder.trailers());
   CHECK(decoder.trailers()->get("x-sum") == "1");
-  decoder.start(Framing::of_length(0), {}, true);
+  decoder.start(Framing::of_length(0), {}, UnderscoreNames::drop);
   CHECK_FALSE(decoder.trailers());
-  decoder.start(Framing::chunked(), {}, true);
+  decoder.start(Framing::chunked(), {}, UnderscoreNames::drop);
   std::string second = "0\r\n\r\n";
   CHECK(decoder.decode(second).status == BodyDecoder::Status::done);
   CHECK_FALSE(decoder.trailers());

@@ -101,16 +101,17 @@ HeadProgress feed_in_parts(Parser& parser, std::string_view wire, std::size_t fi
 /// What comes of `wire` as a request, in text: the head and how many bytes follow it, or the status of the
 /// error.
 inline std::string read_request(std::string_view wire, std::size_t first, std::size_t second,
-                                const HeadLimits& limits = {}) {
+                                const HeadLimits& limits = {}, const RequestRules& rules = {}) {
   RequestHead head;
   RequestHeadParser parser;
-  parser.start(head, limits);
+  parser.start(head, limits, rules);
   const HeadProgress progress = feed_in_parts(parser, wire, first, second);
   if (progress.status != HeadStatus::done) return describe(progress.status);
   return describe(head, parser) + "left " + std::to_string(wire.size() - progress.consumed);
 }
-inline std::string read_request(std::string_view wire, const HeadLimits& limits = {}) {
-  return read_request(wire, wire.size(), wire.size(), limits);
+inline std::string read_request(std::string_view wire, const HeadLimits& limits = {},
+                                const RequestRules& rules = {}) {
+  return read_request(wire, wire.size(), wire.size(), limits, rules);
 }
 
 inline std::string read_response(std::string_view wire, Method method, std::size_t first, std::size_t second,

@@ -342,9 +342,7 @@ TEST_CASE("request heads: dropped underscores are counted, one parser serves man
   RequestHead head;
   RequestHeadParser parser;
   parser.start(head, {});
-  CHECK(!parser.started());
   CHECK(parser.feed(get("A_B: 1\r\nC_: 2\r\nD: 3\r\n")).status == HeadStatus::done);
-  CHECK(parser.started());
   CHECK(parser.dropped_underscore() == 2);
   CHECK(head.fields.count() == 1);
   parser.start(head, {});
@@ -353,6 +351,48 @@ TEST_CASE("request heads: dropped underscores are counted, one parser serves man
   CHECK(head.method == Method::post);
   CHECK(head.content_length == 3U);
   CHECK(head.text(head.target) == "/");
+}
+
+TEST_CASE("request heads: strict paths arrive in their canonical form or not at all") {
+  const RequestRules strict{.strict_paths = true};
+  for (const std::string path : {"/", "/a/b", "/a%2Fb", "/a%20b/", "/.well-known/x", "/a..b", "//",
+                                 "/a?x=/../%2e", "http://a", "http://a?q", "http://a/b", "/a%C3%A4"}) {
+    CAPTURE(path);
+    CHECK(read_request(target(path), {}, strict) == read_request(target(path)));
+    CHECK(read_request(target(path), {}, strict).starts_with("1.1"));
+  }
+  for (const std::string path : {"/a/./b", "/a/../b", "/a/..", "/.", "/%61", "/a%2fb", "/%7E", "/a/%2e%2e/b",
+                                 "http://a/./b", "/a/./b?q"}) {
+    CAPTURE(path);
+    CHECK(read_request(target(path)).starts_with("1.1"));
+    CHECK(read_request(target(path), {}, strict) == "400");
+  }
+  CHECK(read_request("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", {}, strict).starts_with("1.1"));
+}
+
+TEST_CASE("request heads: escaped slashes may be refused") {
+  const RequestRules rules{.no_encoded_slash = true};
+  for (const char* path : {"/a%2Fb", "/a%2fb", "/%2F", "http://a/x%2f"}) {
+    CAPTURE(path);
+    CHECK(read_request(target(path)).starts_with("1.1"));
+    CHECK(read_request(target(path), {}, rules) == "400");
+  }
+  for (const char* path : {"/a/b?c=%2F", "/a%252Fb", "/%2B"}) {
+    CAPTURE(path);
+    CHECK(read_request(target(path), {}, rules).starts_with("1.1"));
+  }
+}
+
+TEST_CASE("request heads: underscores in names are dropped, refused or kept") {
+  const std::string wire = get("X_Y: 1\r\nA: 2\r\n");
+  const auto read = [&wire](UnderscoreNames names) {
+    return read_request(wire, {}, RequestRules{.underscore_names = names});
+  };
+  CHECK(read(UnderscoreNames::drop) == "1.1 GET GET [a] / none keep\nA=2\nleft 0");
+  CHECK(read(UnderscoreNames::keep) == "1.1 GET GET [a] / none keep\nX_Y=1\nA=2\nleft 0");
+  CHECK(read(UnderscoreNames::reject) == "400");
+  CHECK(read_request(get("A: x_y\r\n"), {}, RequestRules{.underscore_names = UnderscoreNames::reject})
+            .starts_with("1.1"));
 }
 
 TEST_CASE("request heads: parse, serialise, parse is the identity") {
