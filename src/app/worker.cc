@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/random.h"
+#include "proxy/client_connection.h"
 
 namespace lintel::app {
 namespace {
@@ -217,7 +218,7 @@ net::Task<void> Worker::serve(ListenerState& listener, net::StreamPtr client) {
   ++listener.connections;
   stats->accepts_ok.add();
   stats->connections.add();
-  co_await proxy::run_http_session(*context_, listener.sessions, listener.name, std::move(client));
+  co_await proxy::serve_client(*context_, listener.sessions, listener.name, std::move(client));
   stats->connections.sub();
   --listener.connections;
   count->give();

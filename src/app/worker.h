@@ -18,7 +18,7 @@
 #include "net/socket.h"
 #include "proxy/access_log.h"
 #include "proxy/generation.h"
-#include "proxy/http_session.h"
+#include "proxy/sessions.h"
 #include "proxy/snapshot.h"
 #include "proxy/stats.h"
 

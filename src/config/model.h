@@ -98,7 +98,7 @@ struct Respond {
 struct PoolTimeouts {
   milliseconds first_byte = 60s;  ///< From the request sent to the response's first byte.
   milliseconds idle = 60s;        ///< Between two reads or writes of a body.
-  milliseconds tunnel_idle = 1h;  ///< Both directions silent after an upgrade.
+  milliseconds tunnel_idle = 1h;  ///< Both directions of a TCP session, or after an upgrade, silent.
   friend bool operator==(const PoolTimeouts&, const PoolTimeouts&) = default;
 };
 
@@ -134,7 +134,7 @@ struct Limits {
   friend bool operator==(const Limits&, const Limits&) = default;
 };
 
-enum class Protocol : std::uint8_t { http };
+enum class Protocol : std::uint8_t { http, tcp };
 enum class Paths : std::uint8_t { normalize, strict };
 enum class EncodedSlash : std::uint8_t { keep, reject };
 enum class UnderscoreNames : std::uint8_t { drop, reject, keep };

@@ -133,8 +133,62 @@ void listener_has_work(const Config& config, Report& report) {
   for (std::size_t i = 0; i < config.listeners.size(); ++i) {
     const Listener& listener = config.listeners[i];
     if (!listener.routes.empty() || !listener.pool.empty()) continue;
+    if (listener.protocol == Protocol::tcp) {
+      error(report, listener_key(i), "the listener has no pool", "add pool: NAME");
+      continue;
+    }
     error(report, listener_key(i), "the listener has neither routes nor a pool",
           "add routes: [...] or pool: NAME");
+  }
+}
+
+/// What only requests have. `is_set`: whether it differs from the default.
+struct HttpSetting {
+  std::string_view key;
+  bool (*is_set)(const Listener& listener);
+};
+
+constexpr HttpSetting kHttpSettings[] = {
+    {"trusted_proxies", [](const Listener& l) { return !l.trusted_proxies.empty(); }},
+    {"server_name", [](const Listener& l) { return l.server_name != Listener{}.server_name; }},
+    {"paths", [](const Listener& l) { return l.paths != Listener{}.paths; }},
+    {"encoded_slash", [](const Listener& l) { return l.encoded_slash != Listener{}.encoded_slash; }},
+    {"underscore_names", [](const Listener& l) { return l.underscore_names != Listener{}.underscore_names; }},
+    {"timeouts.header", [](const Listener& l) { return l.timeouts.header != ListenerTimeouts{}.header; }},
+    {"timeouts.request_body",
+     [](const Listener& l) { return l.timeouts.request_body != ListenerTimeouts{}.request_body; }},
+    {"timeouts.write", [](const Listener& l) { return l.timeouts.write != ListenerTimeouts{}.write; }},
+    {"timeouts.idle", [](const Listener& l) { return l.timeouts.idle != ListenerTimeouts{}.idle; }},
+    {"limits.header_size", [](const Listener& l) { return l.limits.header_size != Limits{}.header_size; }},
+    {"limits.header_field_size",
+     [](const Listener& l) { return l.limits.header_field_size != Limits{}.header_field_size; }},
+    {"limits.header_count", [](const Listener& l) { return l.limits.header_count != Limits{}.header_count; }},
+    {"limits.target_size", [](const Listener& l) { return l.limits.target_size != Limits{}.target_size; }},
+    {"limits.body_size", [](const Listener& l) { return l.limits.body_size != Limits{}.body_size; }},
+    {"limits.requests_per_connection",
+     [](const Listener& l) { return l.limits.requests_per_connection != Limits{}.requests_per_connection; }},
+    {"limits.connection_age",
+     [](const Listener& l) { return l.limits.connection_age != Limits{}.connection_age; }},
+};
+
+void tcp_listener_settings(const Config& config, Report& report) {
+  for (std::size_t i = 0; i < config.listeners.size(); ++i) {
+    const Listener& listener = config.listeners[i];
+    if (listener.protocol != Protocol::tcp) continue;
+    for (const HttpSetting& setting : kHttpSettings) {
+      if (!setting.is_set(listener)) continue;
+      const bool is_timeout = setting.key.starts_with("timeouts.");
+      error(report, listener_key(i) + '.' + std::string(setting.key),
+            "this is for HTTP, and the listener is protocol: tcp",
+            is_timeout ? "remove it; how long a session may be silent is the pool's timeouts.tunnel_idle"
+                       : "remove it, or make the listener protocol: http");
+    }
+    if (!listener.routes.empty()) {
+      error(report, listener_key(i) + ".routes",
+            "a tcp listener has no requests that routes could tell apart",
+            "name the pool of the listener: pool: " +
+                (listener.routes.front().pool.empty() ? "NAME" : listener.routes.front().pool));
+    }
   }
 }
 
@@ -294,6 +348,8 @@ constexpr Rule kRules[] = {
      listener_binds},
     {"unique_binds", "No address is bound twice, the admin endpoint included.", unique_binds},
     {"listener_has_work", "A listener has routes, a pool or both.", listener_has_work},
+    {"tcp_listener_settings", "A tcp listener has a pool, and nothing that only HTTP knows.",
+     tcp_listener_settings},
     {"unique_route_names", "No two routes of a listener have the same name.", unique_route_names},
     {"one_action", "A route has exactly one of pool, redirect and respond.", one_action},
     {"one_path_condition", "A match has path or path_prefix, not both.", one_path_condition},

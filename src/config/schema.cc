@@ -180,7 +180,8 @@ const ObjectType& listener_type() {
                 "Addresses to accept connections on; \":80\" is every interface, IPv4 and IPv6.")
               .required()
               .example("[\":80\"]"),
-          field(&Listener::protocol, "protocol", choice({"http"}), "What is spoken with clients."),
+          field(&Listener::protocol, "protocol", choice({"http", "tcp"}),
+                "What is spoken with clients; tcp passes bytes on to the pool unseen."),
           field(
               &Listener::trusted_proxies, "trusted_proxies", one_or_many(of_kind(Kind::network)),
               "Networks whose X-Forwarded-* and Forwarded fields are believed; from others they are removed.")
@@ -230,7 +231,8 @@ const ObjectType& pool_timeouts_type() {
                 "Time from the request sent to the first byte of the response."),
           field(&PoolTimeouts::idle, "idle", duration(1ms, kLongest), "Longest pause within a body."),
           field(&PoolTimeouts::tunnel_idle, "tunnel_idle", duration(1ms, 720h),
-                "Time for which an upgraded connection (WebSocket) may be silent in both directions."),
+                "Time for which a TCP session or an upgraded connection (WebSocket) may be silent in both "
+                "directions."),
       });
   return type;
 }

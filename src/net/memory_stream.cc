@@ -22,6 +22,7 @@ class Pipe {
   [[nodiscard]] std::size_t readable() const noexcept { return arrived_; }
   [[nodiscard]] bool at_end() const noexcept { return end_arrived_ && arrived_ == 0; }
   [[nodiscard]] bool ended() const noexcept { return ended_; }
+  [[nodiscard]] bool end_arrived() const noexcept { return end_arrived_; }
   [[nodiscard]] bool delayed() const noexcept { return options_.delay > 0; }
   [[nodiscard]] const MemoryPipeOptions& options() const noexcept { return options_; }
   [[nodiscard]] std::size_t space() const noexcept {
@@ -39,6 +40,12 @@ class Pipe {
       data_.clear();
       begin_ = 0;
     }
+    return n;
+  }
+
+  [[nodiscard]] std::size_t copy(std::span<char> out) const noexcept {
+    const std::size_t n = std::min(out.size(), arrived_);
+    if (n != 0) std::memcpy(out.data(), data_.data() + begin_, n);
     return n;
   }
 
@@ -216,6 +223,14 @@ ssize_t MemoryStream::try_read(std::span<char> out) noexcept {
   }
   if (link_->was_reset) return -ECONNRESET;
   return pipe.at_end() ? 0 : -EAGAIN;
+}
+
+ssize_t MemoryStream::try_peek(std::span<char> out, std::size_t known) noexcept {
+  const Pipe& pipe = link_->to(side_);
+  const std::size_t n = pipe.copy(out);
+  if (n > known) return static_cast<ssize_t>(n);
+  if (link_->was_reset) return -ECONNRESET;
+  return pipe.end_arrived() ? static_cast<ssize_t>(n) : -EAGAIN;
 }
 
 ssize_t MemoryStream::try_write(std::span<const iovec> parts) noexcept {

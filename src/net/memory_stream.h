@@ -64,6 +64,7 @@ class MemoryStream final : public Stream, private IoHandler {
   MemoryStream(Loop& loop, std::shared_ptr<MemoryLink> link, int side) noexcept;
 
   [[nodiscard]] ssize_t try_read(std::span<char> out) noexcept override;
+  [[nodiscard]] ssize_t try_peek(std::span<char> out, std::size_t known) noexcept override;
   [[nodiscard]] ssize_t try_write(std::span<const iovec> parts) noexcept override;
   [[nodiscard]] int arm() noexcept override { return 0; }
   void on_io(std::uint32_t events) override;

@@ -53,6 +53,18 @@ ssize_t SocketStream::try_read(std::span<char> out) noexcept {
   }
 }
 
+ssize_t SocketStream::try_peek(std::span<char> out, std::size_t known) noexcept {
+  if (!readable_) return -EAGAIN;
+  ssize_t n = 0;
+  do {
+    n = recv(fd_, out.data(), out.size(), MSG_PEEK);
+  } while (n < 0 && errno == EINTR);
+  if (n < 0) return -errno;
+  // Every packet is an event of its own, also while bytes before it lie unread.
+  const bool news = n == 0 || static_cast<std::size_t>(n) > known || ended_;
+  return news ? n : -EAGAIN;
+}
+
 ssize_t SocketStream::try_write(std::span<const iovec> parts) noexcept {
   if (!writable_) return -EAGAIN;
   for (;;) {

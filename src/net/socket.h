@@ -39,6 +39,7 @@ class SocketStream final : public Stream, private IoHandler {
  private:
   friend class SocketConnector;
   [[nodiscard]] ssize_t try_read(std::span<char> out) noexcept override;
+  [[nodiscard]] ssize_t try_peek(std::span<char> out, std::size_t known) noexcept override;
   [[nodiscard]] ssize_t try_write(std::span<const iovec> parts) noexcept override;
   [[nodiscard]] int arm() noexcept override;
   void on_io(std::uint32_t events) override;

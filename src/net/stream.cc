@@ -43,14 +43,14 @@ std::size_t WriteSpans::size() const noexcept {
   return total;
 }
 
-// --- ReadAwaiter
+// --- InputAwaiter
 
-bool ReadAwaiter::await_ready() noexcept {
-  result_ = stream_.try_read(out_);
+bool InputAwaiter::await_ready() noexcept {
+  result_ = attempt();
   return result_ != -EAGAIN;
 }
 
-bool ReadAwaiter::await_suspend(std::coroutine_handle<> frame) noexcept {
+bool InputAwaiter::await_suspend(std::coroutine_handle<> frame) noexcept {
   assert(!stream_.reader_);
   if (const int err = stream_.arm(); err != 0) {
     result_ = -err;
@@ -61,9 +61,9 @@ bool ReadAwaiter::await_suspend(std::coroutine_handle<> frame) noexcept {
   return true;
 }
 
-void ReadAwaiter::on_ready(Ready why) {
+void InputAwaiter::on_ready(Ready why) {
   if (why == Ready::io) {
-    result_ = stream_.try_read(out_);
+    result_ = attempt();
     if (result_ == -EAGAIN) {
       stream_.reader_ = this;
       return;
@@ -74,9 +74,17 @@ void ReadAwaiter::on_ready(Ready why) {
   resume(stream_.loop_, frame_, why);
 }
 
-Result<std::size_t> ReadAwaiter::await_resume() const noexcept {
+Result<std::size_t> InputAwaiter::await_resume() const noexcept {
   if (result_ < 0) return unexpected(make_system_error(static_cast<int>(-result_), "read"));
   return static_cast<std::size_t>(result_);
+}
+
+ssize_t ReadAwaiter::attempt() noexcept {
+  return stream_.try_read(out_);
+}
+
+ssize_t PeekAwaiter::attempt() noexcept {
+  return stream_.try_peek(out_, known_);
 }
 
 // --- ReadyAwaiter
@@ -187,6 +195,10 @@ Stream::Stream(Loop& loop) noexcept
 Stream::~Stream() {
   assert(!reader_ && !writer_);
   if (destroyed_) *destroyed_ = true;
+}
+
+ssize_t Stream::try_peek(std::span<char> /*out*/, std::size_t /*known*/) noexcept {
+  return -EOPNOTSUPP;
 }
 
 void Stream::notify(bool readable, bool writable) {

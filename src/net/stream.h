@@ -54,21 +54,51 @@ class WriteSpans {
   std::uint32_t count_ = 0;
 };
 
-/// Reads at least one byte into `out`, which must outlive the await. Suspends; one reader at a time.
-/// Returns the bytes read, 0 at the end of the stream. Errors: timeout, reset, canceled, system.
-class [[nodiscard]] ReadAwaiter final : private Waiter {
+/// What the awaiters of incoming bytes share: an attempt, and another at every event until one is not
+/// refused.
+class [[nodiscard]] InputAwaiter : private Waiter {
  public:
-  ReadAwaiter(Stream& stream, std::span<char> out) noexcept : stream_(stream), out_(out) {}
   [[nodiscard]] bool await_ready() noexcept;
   [[nodiscard]] bool await_suspend(std::coroutine_handle<> frame) noexcept;
   Result<std::size_t> await_resume() const noexcept;
 
+ protected:
+  explicit InputAwaiter(Stream& stream) noexcept : stream_(stream) {}
+  ~InputAwaiter() = default;
+  /// Bytes, 0 at the end, or a negative errno; -EAGAIN to wait.
+  [[nodiscard]] virtual ssize_t attempt() noexcept = 0;
+  Stream& stream_;
+
  private:
   void on_ready(Ready why) override;
-  Stream& stream_;
-  std::span<char> out_;
   ssize_t result_ = 0;
   std::coroutine_handle<> frame_;
+};
+
+/// Reads at least one byte into `out`, which must outlive the await. Suspends; one reader at a time.
+/// Returns the bytes read, 0 at the end of the stream. Errors: timeout, reset, canceled, system.
+class [[nodiscard]] ReadAwaiter final : public InputAwaiter {
+ public:
+  ReadAwaiter(Stream& stream, std::span<char> out) noexcept : InputAwaiter(stream), out_(out) {}
+
+ private:
+  [[nodiscard]] ssize_t attempt() noexcept override;
+  std::span<char> out_;
+};
+
+/// Copies what has come, and leaves it there for a read: waits until there are more than `known` bytes.
+/// Returns how many are in `out` (which must outlive the await) from the first one on; `known` or fewer mean
+/// that no more will come. Suspends as a reader. Errors: as a read; system (EOPNOTSUPP) on streams that
+/// cannot.
+class [[nodiscard]] PeekAwaiter final : public InputAwaiter {
+ public:
+  PeekAwaiter(Stream& stream, std::span<char> out, std::size_t known) noexcept
+      : InputAwaiter(stream), out_(out), known_(known) {}
+
+ private:
+  [[nodiscard]] ssize_t attempt() noexcept override;
+  std::span<char> out_;
+  std::size_t known_;
 };
 
 /// Waits until a read (or a write) would not block: progress, the end of the stream or an error is there.
@@ -124,6 +154,10 @@ class Stream : public Pooled {
   [[nodiscard]] Loop& loop() const noexcept { return loop_; }
 
   ReadAwaiter read(std::span<char> out) noexcept { return ReadAwaiter(*this, out); }
+  /// `known` must be less than out.size().
+  PeekAwaiter peek(std::span<char> out, std::size_t known = 0) noexcept {
+    return PeekAwaiter(*this, out, known);
+  }
   ReadyAwaiter readable() noexcept { return ReadyAwaiter(*this, ReadyAwaiter::For::read); }
   ReadyAwaiter writable() noexcept { return ReadyAwaiter(*this, ReadyAwaiter::For::write); }
   WriteAwaiter write(const WriteSpans& spans) noexcept { return WriteAwaiter(*this, spans); }
@@ -166,6 +200,9 @@ class Stream : public Pooled {
  protected:
   /// Bytes read, 0 at the end, or a negative errno; -EAGAIN when nothing is there.
   [[nodiscard]] virtual ssize_t try_read(std::span<char> out) noexcept = 0;
+  /// Bytes copied and left, 0 at the end, or a negative errno; -EAGAIN when there are no more than `known`
+  /// and more may come.
+  [[nodiscard]] virtual ssize_t try_peek(std::span<char> out, std::size_t known) noexcept;
   /// Bytes taken, or a negative errno; -EAGAIN when nothing is taken.
   [[nodiscard]] virtual ssize_t try_write(std::span<const iovec> parts) noexcept = 0;
   /// Sees to it that notify_readable and notify_writable will be called. Returns an errno, 0 for success.
@@ -176,7 +213,9 @@ class Stream : public Pooled {
   void notify(bool readable, bool writable);
 
  private:
+  friend class InputAwaiter;
   friend class ReadAwaiter;
+  friend class PeekAwaiter;
   friend class ReadyAwaiter;
   friend class WriteAwaiter;
 

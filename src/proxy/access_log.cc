@@ -85,6 +85,10 @@ void add_request(Buffer& out, const Record& record) {
   if (record.client_port != 0) add_number(out, ",\"client_port\":", record.client_port);
   add_text(out, ",\"peer_ip\":\"", record.peer_ip);
   add_text(out, ",\"listener\":\"", record.listener);
+  if (record.protocol == config::Protocol::tcp) {
+    out.append(std::string_view(",\"proto\":\"TCP\""));
+    return;
+  }
   add_text(out, ",\"proto\":\"", version_name(record.version));
   add_text(out, ",\"method\":\"", record.method_text);
   add_text(out, ",\"scheme\":\"", record.scheme);
@@ -101,7 +105,9 @@ void add_outcome(Buffer& out, const Record& record) {
   add_text(out, ",\"route\":\"", record.route);
   add_text(out, ",\"pool\":\"", record.pool);
   add_text(out, ",\"server\":\"", record.server);
-  add_number(out, ",\"status\":", static_cast<unsigned>(record.status));
+  if (record.protocol == config::Protocol::http) {
+    add_number(out, ",\"status\":", static_cast<unsigned>(record.status));
+  }
   if (record.upstream_status != 0) {
     add_number(out, ",\"upstream_status\":", static_cast<unsigned>(record.upstream_status));
   }

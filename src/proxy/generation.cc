@@ -62,23 +62,31 @@ PoolContext* find_pool(const Generation& generation, const std::string& name) {
   return nullptr;
 }
 
+RouteContext build_route(const config::Listener& listener, const std::string& name, const std::string& pool,
+                         const Generation& generation, WorkerContext& worker) {
+  RouteContext route;
+  route.name = name;
+  route.pool = pool.empty() ? nullptr : find_pool(generation, pool);
+  if (listener.protocol == config::Protocol::tcp) {
+    route.sessions = worker.stats.sessions(listener.name, name);
+  } else {
+    route.stats = worker.stats.route(listener.name, name);
+  }
+  route.body_limit = listener.limits.body_size.value;
+  return route;
+}
+
 std::unique_ptr<ListenerContext> build_listener(const config::Listener& config, const Generation& generation,
                                                 WorkerContext& worker) {
   auto context = std::make_unique<ListenerContext>(config, server_settings(config));
   context->stats = worker.stats.listener(config.name);
   for (const config::Route& route : config.routes) {
-    RouteContext& added = context->routes.emplace_back();
+    RouteContext& added =
+        context->routes.emplace_back(build_route(config, route.name, route.pool, generation, worker));
     added.config = &route;
-    added.name = route.name;
-    added.pool = route.pool.empty() ? nullptr : find_pool(generation, route.pool);
-    added.stats = worker.stats.route(config.name, route.name);
-    added.body_limit = route.body_size.value_or(config.limits.body_size).value;
+    if (route.body_size) added.body_limit = route.body_size->value;
   }
-  RouteContext& last = context->routes.emplace_back();
-  last.name = config.pool.empty() ? "" : config.pool;
-  last.pool = config.pool.empty() ? nullptr : find_pool(generation, config.pool);
-  last.stats = worker.stats.route(config.name, last.name);
-  last.body_limit = config.limits.body_size.value;
+  context->routes.push_back(build_route(config, config.pool, config.pool, generation, worker));
   return context;
 }
 

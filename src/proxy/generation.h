@@ -46,9 +46,10 @@ struct PoolContext {
 struct RouteContext {
   const config::Route* config = nullptr;  ///< Null: the listener's `pool`, or what no route matches.
   std::string name;
-  PoolContext* pool = nullptr;  ///< Null: answered here.
-  std::shared_ptr<RouteStats> stats;
-  std::uint64_t body_limit = 0;  ///< Bytes; 0: none.
+  PoolContext* pool = nullptr;             ///< Null: answered here.
+  std::shared_ptr<RouteStats> stats;       ///< Of http listeners; else null.
+  std::shared_ptr<SessionStats> sessions;  ///< Of tcp listeners; else null.
+  std::uint64_t body_limit = 0;            ///< Bytes; 0: none.
 };
 
 /// A listener's part of a generation.

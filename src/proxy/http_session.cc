@@ -1,9 +1,9 @@
 #include "proxy/http_session.h"
 
 #include <array>
-#include <cassert>
 #include <string>
 
+#include "http/h1_server.h"
 #include "proxy/forward.h"
 #include "proxy/forwarded.h"
 #include "proxy/local_reply.h"
@@ -14,39 +14,23 @@ namespace lintel::proxy {
 using net::Task;
 
 /// One client connection: hands its requests to the routes of the generation in force.
-class HttpSession final : private http::Handler {
+class HttpSession final : public Session, private http::Handler {
  public:
-  HttpSession(WorkerContext& worker, Sessions& sessions, std::string_view listener, net::StreamPtr client)
-      : worker_(worker),
-        sessions_(sessions),
-        listener_name_(listener),
+  HttpSession(WorkerContext& worker, Sessions& sessions, Client client)
+      : Session(sessions),
+        worker_(worker),
         client_(std::move(client)),
-        connection_(*client_, worker.workspace, *this) {
-    next_ = sessions_.first_;
-    if (next_) next_->prev_ = this;
-    sessions_.first_ = this;
-    ++sessions_.count_;
-  }
-  HttpSession(const HttpSession&) = delete;
-  HttpSession& operator=(const HttpSession&) = delete;
-  ~HttpSession() {
-    (prev_ ? prev_->next_ : sessions_.first_) = next_;
-    if (next_) next_->prev_ = prev_;
-    --sessions_.count_;
+        connection_(*client_.stream, worker.workspace, *this) {
+    if (client_.draining) connection_.drain();
   }
 
   [[nodiscard]] Task<void> run() { return connection_.run(); }
-  [[nodiscard]] HttpSession* next() const noexcept { return next_; }
 
-  void forget_generation() noexcept {
-    // A session of a listener that is gone keeps what it has: it has nothing else to end its last request
-    // with.
-    if (!connection_.idle() || !worker_.generation->listener(listener_name_)) return;
-    listener_ = nullptr;
-    generation_.reset();
+  void forget_generation() noexcept override {
+    if (connection_.idle()) follow_generation();
   }
-  void drain() noexcept { connection_.drain(); }
-  void cut() noexcept {
+  void drain() noexcept override { connection_.drain(); }
+  void cut() noexcept override {
     active_.cut = true;
     if (active_.upstream) {
       active_.upstream->cancel_read();
@@ -60,44 +44,42 @@ class HttpSession final : private http::Handler {
   Task<void> serve(http::ServerTransaction& transaction) override;
   Task<void> reject(http::ServerTransaction& transaction, http::Rejection rejection) override;
 
+  /// Takes up the generation in force. A session of a listener that is gone keeps what it has: it has nothing
+  /// else to end its last request with.
+  void follow_generation() noexcept {
+    if (client_.generation == worker_.generation) return;
+    const ListenerContext* listener = worker_.generation->listener(client_.listener->config.name);
+    if (!listener || listener->config.protocol != config::Protocol::http) return;
+    client_.listener = listener;
+    client_.generation = worker_.generation;
+  }
   Task<void> answer(http::ServerTransaction& transaction, const RouteContext& route, Record& record);
   void finish(http::ServerTransaction& transaction, const RouteContext& route, Record& record,
               const Peer& peer, std::string_view client);
 
   WorkerContext& worker_;
-  Sessions& sessions_;
-  std::string_view listener_name_;
-  net::StreamPtr client_;
+  Client client_;
   http::H1ServerConnection connection_;
-  std::shared_ptr<const Generation> generation_;
-  const ListenerContext* listener_ = nullptr;
   ActiveExchange active_;
-  HttpSession* prev_ = nullptr;
-  HttpSession* next_ = nullptr;
   bool serving_ = false;
 };
 
 const http::ServerSettings& HttpSession::settings() {
   // A transaction ends with the generation that it began with.
-  if (!serving_ && generation_ != worker_.generation) {
-    if (const ListenerContext* listener = worker_.generation->listener(listener_name_)) {
-      generation_ = worker_.generation;
-      listener_ = listener;
-    }
-  }
-  assert(listener_);
-  return listener_->settings;
+  if (!serving_) follow_generation();
+  return client_.listener->settings;
 }
 
 Task<void> HttpSession::serve(http::ServerTransaction& transaction) {
   serving_ = true;
-  const RouteContext& route = listener_->route_for(transaction.request);
-  const Peer peer(client_->peer());
+  const ListenerContext& listener = *client_.listener;
+  const RouteContext& route = listener.route_for(transaction.request);
+  const Peer peer(client_.address());
   std::array<char, kIpText> client_text{};
-  const std::string_view client = client_ip(transaction.request, *listener_, peer, client_text);
+  const std::string_view client = client_ip(transaction.request, listener, peer, client_text);
   Record record;
   route.stats->in_flight.add();
-  if (route.pool) set_forwarded(transaction.request, *listener_, peer, worker_.workspace.random);
+  if (route.pool) set_forwarded(transaction.request, listener, peer, worker_.workspace.random);
   co_await answer(transaction, route, record);
   route.stats->in_flight.sub();
   finish(transaction, route, record, peer, client);
@@ -141,8 +123,8 @@ Task<void> HttpSession::answer(http::ServerTransaction& transaction, const Route
 
 Task<void> HttpSession::reject(http::ServerTransaction& transaction, http::Rejection rejection) {
   serving_ = true;
-  const RouteContext& route = listener_->routes.back();
-  const Peer peer(client_->peer());
+  const RouteContext& route = client_.listener->routes.back();
+  const Peer peer(client_.address());
   Record record;
   if (rejection.code == ErrorCode::timeout) {
     record.end_reason = EndReason::client_timeout_header;
@@ -177,13 +159,13 @@ void HttpSession::finish(http::ServerTransaction& transaction, const RouteContex
                      record.bytes_in, record.bytes_out);
   worker_.stats.count_end(record.end_reason);
   if (const std::uint32_t dropped = transaction.dropped_fields(); dropped != 0)
-    listener_->stats->fields_dropped.add(dropped);
+    client_.listener->stats->fields_dropped.add(dropped);
   if (!worker_.access_log) return;
   record.request_id = request.fields.get(http::FieldId::x_request_id);
   record.client_ip = client;
   record.client_port = peer.address.port();
   record.peer_ip = peer.ip();
-  record.listener = listener_name_;
+  record.listener = client_.listener->config.name;
   record.route = route.name;
   record.version = request.version;
   record.method = request.method;
@@ -197,27 +179,8 @@ void HttpSession::finish(http::ServerTransaction& transaction, const RouteContex
   worker_.access_log->write(record, worker_.loop.wall());
 }
 
-// --- Sessions
-
-Sessions::~Sessions() {
-  assert(!first_);
-}
-
-void Sessions::forget_generation() noexcept {
-  for (HttpSession* session = first_; session; session = session->next()) session->forget_generation();
-}
-
-void Sessions::drain() noexcept {
-  for (HttpSession* session = first_; session; session = session->next()) session->drain();
-}
-
-void Sessions::cut() noexcept {
-  for (HttpSession* session = first_; session; session = session->next()) session->cut();
-}
-
-Task<void> run_http_session(WorkerContext& worker, Sessions& sessions, std::string_view listener,
-                            net::StreamPtr client) {
-  HttpSession session(worker, sessions, listener, std::move(client));
+Task<void> run_http_session(WorkerContext& worker, Sessions& sessions, Client client) {
+  HttpSession session(worker, sessions, std::move(client));
   co_await session.run();
 }
 

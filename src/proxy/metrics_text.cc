@@ -212,6 +212,29 @@ void add_routes(Page& page, const StatsTotal& total) {
   }
 }
 
+void add_sessions(Page& page, const StatsTotal& total) {
+  page.counter("lintel_sessions_total", "Finished TCP sessions.");
+  for (const auto& [names, sum] : total.sessions) {
+    page.sample({{"listener", names.first}, {"route", names.second}}, sum.closed);
+  }
+  page.gauge("lintel_sessions_open", "TCP sessions that go on.");
+  for (const auto& [names, sum] : total.sessions) {
+    page.signed_sample({{"listener", names.first}, {"route", names.second}}, sum.open);
+  }
+  page.histogram("lintel_session_duration_seconds", "From a TCP connection's acceptance to its end.");
+  for (const auto& [names, sum] : total.sessions) {
+    page.histogram_sample({{"listener", names.first}, {"route", names.second}}, sum.duration);
+  }
+  page.counter("lintel_session_received_bytes_total", "Bytes from clients of TCP sessions to servers.");
+  for (const auto& [names, sum] : total.sessions) {
+    page.sample({{"listener", names.first}, {"route", names.second}}, sum.bytes_in);
+  }
+  page.counter("lintel_session_sent_bytes_total", "Bytes from servers to clients of TCP sessions.");
+  for (const auto& [names, sum] : total.sessions) {
+    page.sample({{"listener", names.first}, {"route", names.second}}, sum.bytes_out);
+  }
+}
+
 void add_pools(Page& page, const StatsTotal& total) {
   page.histogram("lintel_upstream_connect_seconds", "Time to open a connection to a server.");
   for (const auto& [name, sum] : total.pools) page.histogram_sample({{"pool", name}}, sum.connect);
@@ -238,6 +261,10 @@ void add_servers(Page& page, const StatsTotal& total, const ProcessInfo& process
     for (const auto& [key, count] : sum.errors) {
       page.sample({{"pool", names.first}, {"server", names.second}, {"reason", reason_label(key)}}, count);
     }
+  }
+  page.counter("lintel_upstream_sessions_total", "TCP sessions that reached a server.");
+  for (const auto& [names, sum] : total.servers) {
+    page.sample({{"pool", names.first}, {"server", names.second}}, sum.sessions);
   }
   page.gauge("lintel_upstream_connections", "Connections to servers, in use and kept.");
   for (const auto& [names, sum] : total.servers) {
@@ -285,9 +312,10 @@ void format_metrics(Buffer& out, const StatsTotal& total, const ProcessInfo& pro
   add_config(page, process);
   add_listeners(page, total);
   add_routes(page, total);
+  add_sessions(page, total);
   add_pools(page, total);
   add_servers(page, total, process);
-  page.counter("lintel_end_reason_total", "Requests and tunnels by how they ended.");
+  page.counter("lintel_end_reason_total", "Requests, tunnels and TCP sessions by how they ended.");
   for (const EndReasonInfo& info : end_reasons()) {
     page.sample({{"reason", info.token}}, total.end_reasons[static_cast<std::size_t>(info.reason)]);
   }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "config/model.h"
 #include "http/message.h"
 #include "proxy/end_reason.h"
 
@@ -18,9 +19,9 @@ struct Attempt {
   std::int64_t duration_ns = 0;
 };
 
-/// All that the access log and the statistics say about one transaction. Views point into the session, the
-/// request head and the generation, which outlive the record's use. Clock readings are monotonic nanoseconds
-/// of the loop, durations nanoseconds; what did not happen is negative.
+/// All that the access log and the statistics say about one transaction, or one TCP session. Views point into
+/// the session, the request head and the generation, which outlive the record's use. Clock readings are
+/// monotonic nanoseconds of the loop, durations nanoseconds; what did not happen is negative.
 struct Record {
   static constexpr std::size_t kMaxAttempts = 8;
 
@@ -33,6 +34,8 @@ struct Record {
   std::string_view pool;    ///< Empty: answered here.
   std::string_view server;  ///< The last one tried.
 
+  config::Protocol protocol = config::Protocol::http;
+  // Of HTTP alone:
   http::Version version = http::Version::http11;
   http::Method method = http::Method::other;
   std::string_view method_text;  ///< As received.

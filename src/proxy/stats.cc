@@ -81,6 +81,14 @@ void add(StatsTotal::Route& sum, const RouteStats& stats) {
   sum.in_flight += stats.in_flight.value();
 }
 
+void add(StatsTotal::Sessions& sum, const SessionStats& stats) {
+  sum.open += stats.open.value();
+  sum.closed += stats.closed.value();
+  add(sum.duration, stats.duration);
+  sum.bytes_in += stats.bytes_in.value();
+  sum.bytes_out += stats.bytes_out.value();
+}
+
 void add(StatsTotal::Pool& sum, const PoolStats& stats) {
   add(sum.connect, stats.connect);
   add(sum.first_byte, stats.first_byte);
@@ -90,6 +98,7 @@ void add(StatsTotal::Pool& sum, const PoolStats& stats) {
 void add(StatsTotal::Server& sum, const ServerStats& stats) {
   add(sum.requests, stats.requests);
   add(sum.errors, stats.errors);
+  sum.sessions += stats.sessions.value();
   sum.active += stats.active.value();
   sum.idle += stats.idle.value();
 }
@@ -109,6 +118,10 @@ std::shared_ptr<RouteStats> WorkerStats::route(std::string_view listener, std::s
   return find_or_make(mutex_, routes_, pair_of(listener, route));
 }
 
+std::shared_ptr<SessionStats> WorkerStats::sessions(std::string_view listener, std::string_view route) {
+  return find_or_make(mutex_, sessions_, pair_of(listener, route));
+}
+
 std::shared_ptr<PoolStats> WorkerStats::pool(std::string_view name) {
   return find_or_make(mutex_, pools_, std::string(name));
 }
@@ -123,6 +136,7 @@ void WorkerStats::prune() {
   const auto unheld = [](const auto& item) { return item.second.use_count() == 1; };
   std::erase_if(listeners_, unheld);
   std::erase_if(routes_, unheld);
+  std::erase_if(sessions_, unheld);
   std::erase_if(pools_, unheld);
   std::erase_if(servers_, unheld);
 }
@@ -133,6 +147,7 @@ StatsTotal collect(std::span<const WorkerStats* const> workers) {
     const std::lock_guard lock(worker->mutex_);
     add_all(total.listeners, worker->listeners_);
     add_all(total.routes, worker->routes_);
+    add_all(total.sessions, worker->sessions_);
     add_all(total.pools, worker->pools_);
     add_all(total.servers, worker->servers_);
     for (std::size_t i = 0; i < kEndReasonCount; ++i) total.end_reasons[i] += worker->end_reasons_[i].value();

@@ -100,6 +100,15 @@ struct alignas(64) RouteStats {
   }
 };
 
+/// TCP sessions of one route.
+struct alignas(64) SessionStats {
+  Gauge open;
+  Counter closed;
+  DurationHistogram duration;
+  Counter bytes_in;  ///< From clients; counts while sessions go on.
+  Counter bytes_out;
+};
+
 struct alignas(64) PoolStats {
   DurationHistogram connect;
   DurationHistogram first_byte;
@@ -109,6 +118,7 @@ struct alignas(64) PoolStats {
 struct alignas(64) ServerStats {
   KeyedCounters requests;  ///< By status; 0: no answer.
   KeyedCounters errors;    ///< By EndReason of the attempt.
+  Counter sessions;        ///< TCP sessions that reached it.
   Gauge active;            ///< Connections in use.
   Gauge idle;              ///< Connections kept for the next request.
 };
@@ -128,6 +138,7 @@ class WorkerStats {
   /// It stays for as long as somebody holds it or prune() has not run.
   [[nodiscard]] std::shared_ptr<ListenerStats> listener(std::string_view name);
   [[nodiscard]] std::shared_ptr<RouteStats> route(std::string_view listener, std::string_view route);
+  [[nodiscard]] std::shared_ptr<SessionStats> sessions(std::string_view listener, std::string_view route);
   [[nodiscard]] std::shared_ptr<PoolStats> pool(std::string_view name);
   [[nodiscard]] std::shared_ptr<ServerStats> server(std::string_view pool, std::string_view server);
   /// Forgets what nobody else holds: the objects of names that the configuration no longer has. Any thread.
@@ -140,6 +151,7 @@ class WorkerStats {
   mutable std::mutex mutex_;  ///< Over the maps only.
   std::map<std::string, std::shared_ptr<ListenerStats>> listeners_;
   std::map<NamePair, std::shared_ptr<RouteStats>> routes_;
+  std::map<NamePair, std::shared_ptr<SessionStats>> sessions_;
   std::map<std::string, std::shared_ptr<PoolStats>> pools_;
   std::map<NamePair, std::shared_ptr<ServerStats>> servers_;
   alignas(64) std::array<Counter, kEndReasonCount> end_reasons_{};
@@ -167,6 +179,13 @@ struct StatsTotal {
     std::uint64_t response_bytes = 0;
     std::int64_t in_flight = 0;
   };
+  struct Sessions {
+    std::int64_t open = 0;
+    std::uint64_t closed = 0;
+    HistogramTotal duration;
+    std::uint64_t bytes_in = 0;
+    std::uint64_t bytes_out = 0;
+  };
   struct Pool {
     HistogramTotal connect;
     HistogramTotal first_byte;
@@ -175,11 +194,13 @@ struct StatsTotal {
   struct Server {
     std::map<std::uint32_t, std::uint64_t> requests;
     std::map<std::uint32_t, std::uint64_t> errors;
+    std::uint64_t sessions = 0;
     std::int64_t active = 0;
     std::int64_t idle = 0;
   };
   std::map<std::string, Listener> listeners;
   std::map<NamePair, Route> routes;
+  std::map<NamePair, Sessions> sessions;  ///< By (listener, route), of tcp listeners.
   std::map<std::string, Pool> pools;
   std::map<NamePair, Server> servers;
   std::array<std::uint64_t, kEndReasonCount> end_reasons{};

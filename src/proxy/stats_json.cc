@@ -113,6 +113,22 @@ void add_routes(JsonWriter& json, const StatsTotal& total) {
   json.end_array();
 }
 
+void add_sessions(JsonWriter& json, const StatsTotal& total) {
+  json.key("sessions").begin_array();
+  for (const auto& [names, sum] : total.sessions) {
+    json.begin_object();
+    json.key("listener").text(names.first);
+    json.key("route").text(names.second);
+    json.key("open").signed_number(sum.open);
+    json.key("closed").number(sum.closed);
+    json.key("bytes_in").number(sum.bytes_in);
+    json.key("bytes_out").number(sum.bytes_out);
+    add_histogram(json, "duration", sum.duration);
+    json.end_object();
+  }
+  json.end_array();
+}
+
 void add_servers(JsonWriter& json, const std::string& pool, const StatsTotal& total,
                  const ProcessInfo& process) {
   json.key("servers").begin_array();
@@ -125,6 +141,7 @@ void add_servers(JsonWriter& json, const std::string& pool, const StatsTotal& to
     if (weight != process.server_weights.end()) json.key("weight").number(weight->second);
     add_requests(json, sum.requests);
     add_reasons(json, "errors", sum.errors);
+    json.key("sessions").number(sum.sessions);
     json.key("active").signed_number(sum.active);
     json.key("idle").signed_number(sum.idle);
     json.end_object();
@@ -155,6 +172,7 @@ void format_stats_json(Buffer& out, const StatsTotal& total, const ProcessInfo& 
   add_process(json, process);
   add_listeners(json, total);
   add_routes(json, total);
+  add_sessions(json, total);
   add_pools(json, total, process);
   json.key("end_reasons").begin_object();
   for (const EndReasonInfo& info : end_reasons()) {

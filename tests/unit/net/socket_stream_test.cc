@@ -3,6 +3,7 @@
 #include <array>
 #include <string>
 
+#include "net/memory_stream.h"
 #include "net/scope.h"
 #include "net/socket.h"
 #include "net_test.h"
@@ -312,4 +313,90 @@ TEST_CASE_FIXTURE(SocketPair, "read deadlines") {
     pass(*loop, clock, 1020 * kMs);
     CHECK((idle.calls == std::vector<Ready>{Ready::timeout}));
   }
+}
+
+namespace {
+
+Task<void> peek_once(Stream& stream, std::span<char> out, std::size_t known, Outcome<std::size_t>& outcome) {
+  outcome.result = co_await stream.peek(out, known);
+  ++outcome.times;
+}
+
+}  // namespace
+
+TEST_CASE_FIXTURE(SocketPair, "a peek leaves what it shows, and waits for more than is known") {
+  adopt(tcp_pair());
+  std::array<char, 32> out{};
+  Outcome<std::size_t> peeked;
+  scope.spawn(peek_once(*a, out, 0, peeked));
+  loop->turn(0);
+  CHECK(peeked.times == 0);
+  put(fd_b, "hel");
+  REQUIRE(until([&] { return peeked.times == 1; }));
+  REQUIRE(peeked.result);
+  CHECK(std::string_view(out.data(), *peeked.result) == "hel");
+
+  for (const bool ended : {false, true}) {
+    Outcome<std::size_t> more;
+    const std::size_t known = ended ? 5 : 3;
+    scope.spawn(peek_once(*a, out, known, more));
+    for (int i = 0; i < 5; ++i) loop->turn(0);
+    CHECK(more.times == 0);
+    if (ended) {
+      b->shutdown_write();
+    } else {
+      put(fd_b, "lo");
+    }
+    REQUIRE(until([&] { return more.times == 1; }));
+    REQUIRE(more.result);
+    CHECK(std::string_view(out.data(), *more.result) == "hello");  // No more than known: that was all.
+  }
+  Outcome<std::size_t> read;
+  scope.spawn(read_once(*a, in, read));
+  REQUIRE(read.result);
+  CHECK(std::string_view(in.data(), *read.result) == "hello");
+}
+
+TEST_CASE_FIXTURE(SocketPair, "a peek fails as a read does") {
+  adopt(tcp_pair());
+  std::array<char, 32> out{};
+  Outcome<std::size_t> first;
+  a->set_read_deadline(clock.now() + kSecond);
+  scope.spawn(peek_once(*a, out, 0, first));
+  pass(*loop, clock, 2 * kSecond);
+  CHECK(first.failed_with(ErrorCode::timeout));
+  a->set_read_deadline(kNever);
+  Outcome<std::size_t> second;
+  scope.spawn(peek_once(*a, out, 0, second));
+  a->cancel_read();
+  loop->turn(0);
+  CHECK(second.failed_with(ErrorCode::canceled));
+  Outcome<std::size_t> third;
+  scope.spawn(peek_once(*a, out, 0, third));
+  reset_by(b);
+  REQUIRE(until([&] { return third.times == 1; }));
+  CHECK(third.failed_with(ErrorCode::reset));
+}
+
+TEST_CASE("a peek in memory does the same") {
+  ManualClock clock;
+  Loop loop(clock);
+  Scope scope;
+  auto [one, other] = make_memory_pair(loop);
+  std::array<char, 32> out{};
+  Outcome<std::size_t> first;
+  scope.spawn(peek_once(*one, out, 0, first));
+  Outcome<void> written;
+  scope.spawn(write_once(*other, "ab", written));
+  settle(loop);
+  REQUIRE(first.result);
+  CHECK(std::string_view(out.data(), *first.result) == "ab");
+  Outcome<std::size_t> second;
+  scope.spawn(peek_once(*one, out, 2, second));
+  settle(loop);
+  CHECK(second.times == 0);
+  other->shutdown_write();
+  settle(loop);
+  REQUIRE(second.result);
+  CHECK(*second.result == 2);
 }

@@ -16,9 +16,9 @@
 #include <string_view>
 
 #include "base/line_log.h"
+#include "net/scope.h"
 #include "net/socket.h"
-#include "proxy/generation.h"
-#include "proxy/http_session.h"
+#include "proxy/client_connection.h"
 
 namespace {
 
@@ -101,7 +101,7 @@ TEST_CASE("allocations: none for a small request in steady state") {
   Sessions sessions;
   net::Scope scope;
   scope.spawn(
-      run_http_session(worker, sessions, "web", std::make_unique<net::SocketStream>(loop, ends[1], peer)));
+      serve_client(worker, sessions, "web", std::make_unique<net::SocketStream>(loop, ends[1], peer)));
 
   const std::string request =
       "GET /some/path?with=query HTTP/1.1\r\nHost: shop.test\r\nUser-Agent: test/1\r\nAccept: */*\r\n\r\n";

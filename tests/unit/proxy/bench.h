@@ -16,9 +16,9 @@
 #include "net/memory_connector.h"
 #include "net/memory_stream.h"
 #include "net/wire.h"
+#include "proxy/client_connection.h"
 #include "proxy/end_reason.h"
 #include "proxy/generation.h"
-#include "proxy/http_session.h"
 
 namespace lintel::proxy::test {
 
@@ -92,7 +92,7 @@ class Bench {
     if (addressed.second.empty()) addressed.second = *SocketAddress::from_ip("192.0.2.1", 80);
     auto [mine, theirs] = net::make_memory_pair(loop, addressed);
     clients.push_back(std::make_unique<Wire>(loop, std::move(mine), reading));
-    scope.spawn(run_http_session(worker, sessions, "web", std::move(theirs)));
+    scope.spawn(serve_client(worker, sessions, "web", std::move(theirs)));
     return *clients.back();
   }
   /// A new client that has sent `text`.

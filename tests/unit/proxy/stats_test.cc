@@ -181,7 +181,7 @@ TEST_CASE("statistics as JSON") {
                  "\"name\":\"a\\\"b\",\"by_status\":{\"200\":2,\"404\":1},\"requests\":3,\"in_flight\":2,"));
   CHECK(contains(out.view(),
                  "\"name\":\"10.0.0.1:80\",\"weight\":4,\"by_status\":{\"200\":2},\"requests\":2,"
-                 "\"errors\":{\"upstream.reset\":2},\"active\":0,\"idle\":2}"));
+                 "\"errors\":{\"upstream.reset\":2},\"sessions\":0,\"active\":0,\"idle\":2}"));
   CHECK(contains(out.view(), "\"sum_ms\":90006.000,"));
   CHECK(out.view().ends_with("}}\n"));
 }

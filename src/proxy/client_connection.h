@@ -1,0 +1,33 @@
+#pragma once
+
+// A client connection from accept to its end: what must come first on it, then the session of its protocol.
+
+#include <memory>
+#include <string_view>
+
+#include "net/stream.h"
+#include "proxy/generation.h"
+#include "proxy/sessions.h"
+
+namespace lintel::proxy {
+
+/// A client connection, and what is known of it before its session begins.
+struct Client {
+  Client(net::StreamPtr s, std::shared_ptr<const Generation> g, const ListenerContext& l) noexcept
+      : stream(std::move(s)), generation(std::move(g)), listener(&l) {}
+
+  net::StreamPtr stream;
+  std::shared_ptr<const Generation> generation;  ///< The one in force when it was accepted.
+  const ListenerContext* listener;               ///< Its listener, of that generation.
+  bool draining = false;                         ///< Its session is to begin nothing further.
+
+  /// Who the client is: the other end of the connection.
+  [[nodiscard]] SocketAddress address() const noexcept { return stream->peer(); }
+};
+
+/// Serves one client connection from beginning to end. `worker` and `sessions` must outlive the task;
+/// `listener` is the name of a listener of the generation in force, and must outlive the task too. Suspends.
+net::Task<void> serve_client(WorkerContext& worker, Sessions& sessions, std::string_view listener,
+                             net::StreamPtr stream);
+
+}  // namespace lintel::proxy

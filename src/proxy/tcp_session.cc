@@ -1,0 +1,147 @@
+#include "proxy/tcp_session.h"
+
+#include <array>
+#include <optional>
+#include <span>
+
+#include "proxy/exchange.h"
+#include "proxy/forwarded.h"
+#include "proxy/relay.h"
+
+namespace lintel::proxy {
+namespace {
+
+using net::Task;
+
+class TcpSession final : public Session {
+ public:
+  TcpSession(WorkerContext& worker, Sessions& sessions, Client client) noexcept
+      : Session(sessions),
+        worker_(worker),
+        client_(std::move(client)),
+        route_(client_.listener->routes.back()) {}
+
+  Task<void> run();
+
+  /// What goes on is all that there will be, and belongs to the generation that it began with.
+  void forget_generation() noexcept override {}
+  void drain() noexcept override {}
+  void cut() noexcept override {
+    cut_ = true;
+    for (net::Stream* stream : {client_.stream.get(), server_.get()}) {
+      if (!stream) continue;
+      stream->cancel_read();
+      stream->cancel_write();
+    }
+  }
+
+ private:
+  Task<EndReason> connect();
+  Task<EndReason> attempt(std::uint32_t index);
+  Task<void> relay_bytes();
+  void finish();
+
+  [[nodiscard]] PoolContext& pool() const noexcept { return *route_.pool; }
+
+  WorkerContext& worker_;
+  Client client_;
+  const RouteContext& route_;
+  net::StreamPtr server_;
+  std::uint32_t server_index_ = 0;
+  Record record_;
+  bool cut_ = false;
+};
+
+Task<void> TcpSession::run() {
+  record_.protocol = config::Protocol::tcp;
+  record_.started = worker_.loop.now();
+  record_.pool = pool().pool.config().name;
+  route_.sessions->open.add();
+  record_.end_reason = co_await connect();
+  if (server_) {
+    co_await relay_bytes();
+  } else {
+    client_.stream->set_abortive();  // No answer is to be mistaken for an empty one.
+  }
+  finish();
+}
+
+/// Servers in turn until one is reached. Nothing has been exchanged yet, so each is as good as the first.
+Task<EndReason> TcpSession::connect() {
+  std::array<std::uint32_t, Record::kMaxAttempts> tried{};
+  std::size_t tried_count = 0;
+  EndReason reason = EndReason::pool_no_server;
+  const std::uint32_t most = pool().pool.config().retry.attempts;
+  for (std::uint32_t servers = 0; servers < most && !server_; ++servers) {
+    const std::span<const std::uint32_t> excluded(tried.data(), tried_count);
+    const std::optional<std::uint32_t> index = pool().pool.pick(excluded);
+    if (!index) break;
+    if (servers != 0) pool().stats->retries.add(static_cast<std::uint32_t>(reason));
+    reason = co_await attempt(*index);
+    if (cut_) co_return EndReason::local_shutdown;
+    if (tried_count < tried.size()) tried[tried_count++] = *index;
+  }
+  co_return reason;
+}
+
+Task<EndReason> TcpSession::attempt(std::uint32_t index) {
+  const pool::Server& server = pool().pool.servers()[index];
+  ServerStats& stats = *pool().server_stats[index];
+  const Nanos begun = worker_.loop.now();
+  const Nanos deadline = begun + to_nanos(pool().pool.config().connect_timeout);
+  Result<net::StreamPtr> stream = co_await worker_.connector.connect(server.state->address(), deadline);
+  record_.connect = worker_.loop.now() - begun;
+  record_.server = server.name;
+  EndReason reason = EndReason::ok;
+  if (!stream) {
+    reason = upstream_reason(stream.error(), Phase::connect);
+    stats.errors.add(static_cast<std::uint32_t>(reason));
+  } else {
+    pool().stats->connect.observe(record_.connect);
+    if (!cut_) server_ = std::move(*stream);
+    server_index_ = index;
+  }
+  record_.add_attempt({server.name, 0, reason, record_.connect});
+  co_return reason;
+}
+
+Task<void> TcpSession::relay_bytes() {
+  ServerStats& stats = *pool().server_stats[server_index_];
+  stats.sessions.add();
+  stats.active.add();
+  RelayCount in{0, &route_.sessions->bytes_in};
+  RelayCount out{0, &route_.sessions->bytes_out};
+  const RelayEnd client(*client_.stream, {}, in);
+  const RelayEnd server(*server_, {}, out);
+  const Nanos idle = to_nanos(pool().pool.config().timeouts.tunnel_idle);
+  const RelayOutcome outcome = co_await relay(client, server, idle, cut_);
+  stats.active.sub();
+  record_.bytes_in = in.bytes;
+  record_.bytes_out = out.bytes;
+  record_.end_reason = outcome.reason;
+  record_.detail = outcome.detail;
+}
+
+void TcpSession::finish() {
+  record_.done = worker_.loop.now();
+  route_.sessions->open.sub();
+  route_.sessions->closed.add();
+  route_.sessions->duration.observe(record_.done - record_.started);
+  worker_.stats.count_end(record_.end_reason);
+  if (!worker_.access_log) return;
+  const Peer peer(client_.address());
+  record_.client_ip = record_.peer_ip = peer.ip();
+  record_.client_port = peer.address.port();
+  record_.listener = client_.listener->config.name;
+  record_.route = route_.name;
+  worker_.access_log->write(record_, worker_.loop.wall());
+}
+
+}  // namespace
+
+Task<void> run_tcp_session(WorkerContext& worker, Sessions& sessions, Client client) {
+  TcpSession session(worker, sessions, std::move(client));
+  co_await session.run();
+}
+
+}  // namespace lintel::proxy
