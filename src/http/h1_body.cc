@@ -7,6 +7,8 @@
 namespace lintel::http {
 namespace {
 
+constexpr std::uint64_t kToTheEnd = ~std::uint64_t{0};
+
 /// The error of a read, as one of the side that was read from.
 tl::unexpected<Error> fail(Error error, ErrorSource source) {
   error.source = source;
@@ -38,16 +40,8 @@ void BodyDecoder::start(const Framing& framing, const HeadLimits& limits,
   bytes_ = 0;
   limit_ = 0;
   broken_ = nullptr;
-  raw_ = false;
   done_ = framing.kind == Framing::Kind::none || (framing.kind == Framing::Kind::length && left_ == 0);
   if (framing.kind == Framing::Kind::chunked) chunks_.start(trailers_, limits, underscore_names);
-}
-
-void BodyDecoder::start_raw() noexcept {
-  framing_ = Framing::until_close();
-  limit_ = 0;
-  raw_ = true;
-  done_ = false;
 }
 
 BodyDecoder::Piece BodyDecoder::decode(std::span<char> in) {
@@ -75,6 +69,19 @@ BodyDecoder::Piece BodyDecoder::decode_framed(std::span<char> in) {
   return {Status::need_more, in.size(), in, ""};
 }
 
+std::uint64_t BodyDecoder::verbatim() const noexcept {
+  if (done_ || broken_ || limit_ != 0) return 0;
+  if (framing_.kind == Framing::Kind::length) return left_;
+  return framing_.kind == Framing::Kind::until_close ? kToTheEnd : 0;
+}
+
+void BodyDecoder::skip(std::uint64_t bytes) noexcept {
+  bytes_ += bytes;
+  if (framing_.kind != Framing::Kind::length) return;
+  left_ -= bytes;
+  done_ = left_ == 0;
+}
+
 BodyDecoder::Status BodyDecoder::at_end_of_stream() const noexcept {
   if (done_ || framing_.kind == Framing::Kind::until_close) return Status::done;
   return Status::error;
@@ -88,14 +95,16 @@ const Fields* BodyDecoder::trailers() const noexcept {
 void BodyEncoder::start(const Framing& framing) noexcept {
   framing_ = framing;
   left_ = framing.length;
-  raw_ = false;
   done_ = framing.kind == Framing::Kind::none;
 }
 
-void BodyEncoder::start_raw() noexcept {
-  framing_ = Framing::until_close();
-  raw_ = true;
-  done_ = false;
+std::uint64_t BodyEncoder::verbatim() const noexcept {
+  if (framing_.kind == Framing::Kind::length) return left_;
+  return framing_.kind == Framing::Kind::until_close ? kToTheEnd : 0;
+}
+
+void BodyEncoder::skip(std::uint64_t bytes) noexcept {
+  if (framing_.kind == Framing::Kind::length) left_ -= bytes;
 }
 
 net::WriteSpans BodyEncoder::frame(Buffer& out, BodyChunk chunk, const Fields* trailers) {

@@ -13,10 +13,6 @@
 
 namespace lintel::http {
 
-/// Tunnels may be silent for long: a dead peer is found by TCP probes, sent after this many silent seconds.
-inline constexpr int kProbeSeconds = 30;
-inline constexpr int kProbes = 3;
-
 /// Bytes that were read from a connection before their turn. Holds memory only while it holds bytes.
 class ReadAhead {
  public:
@@ -53,12 +49,14 @@ class BodyDecoder {
   };
 
   void start(const Framing& framing, const HeadLimits& limits, UnderscoreNames underscore_names) noexcept;
-  /// Everything from here to the end of the stream is body (a tunnel), without a limit.
-  void start_raw() noexcept;
   /// More decoded bytes than this are an error. 0: no limit. Stays until start().
   void set_limit(std::uint64_t bytes) noexcept { limit_ = bytes; }
   /// Decodes in place. With Framing::none, or a length of 0, it is done at once.
   [[nodiscard]] Piece decode(std::span<char> in);
+  /// How many of the next bytes of the connection are body as they stand; 0 where they must be decoded.
+  [[nodiscard]] std::uint64_t verbatim() const noexcept;
+  /// So many went without being decoded.
+  void skip(std::uint64_t bytes) noexcept;
   /// Bytes decoded since start().
   [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
   [[nodiscard]] bool over_limit() const noexcept { return limit_ != 0 && bytes_ > limit_; }
@@ -67,7 +65,6 @@ class BodyDecoder {
   /// What the end of the stream means: done for bodies that end with the connection, else error.
   [[nodiscard]] Status at_end_of_stream() const noexcept;
   [[nodiscard]] bool done() const noexcept { return done_; }
-  [[nodiscard]] bool is_raw() const noexcept { return raw_; }
   [[nodiscard]] const Framing& framing() const noexcept { return framing_; }
   /// Trailers, once done; null where there are none.
   [[nodiscard]] const Fields* trailers() const noexcept;
@@ -85,7 +82,6 @@ class BodyDecoder {
   std::uint64_t limit_ = 0;
   const char* broken_ = nullptr;  ///< Why nothing more can be decoded.
   bool done_ = true;
-  bool raw_ = false;
   ChunkDecoder chunks_;
   Fields trailers_;
 };
@@ -94,13 +90,15 @@ class BodyDecoder {
 class BodyEncoder {
  public:
   void start(const Framing& framing) noexcept;
-  void start_raw() noexcept;
   /// Appends to `out`, which may hold the head already, what goes before and after `chunk`, and small chunks
   /// themselves. Returns what to write, in order; valid while `out` and the chunk are.
   [[nodiscard]] net::WriteSpans frame(Buffer& out, BodyChunk chunk, const Fields* trailers);
+  /// How many further bytes may be written as they stand; 0 where they need framing.
+  [[nodiscard]] std::uint64_t verbatim() const noexcept;
+  /// So many were written without being framed.
+  void skip(std::uint64_t bytes) noexcept;
   /// The last piece was framed and all bytes that were promised have gone out.
   [[nodiscard]] bool done() const noexcept { return done_; }
-  [[nodiscard]] bool is_raw() const noexcept { return raw_; }
   /// The end of the connection is the end of the body.
   [[nodiscard]] bool until_close() const noexcept { return framing_.kind == Framing::Kind::until_close; }
 
@@ -110,13 +108,18 @@ class BodyEncoder {
   Framing framing_;
   std::uint64_t left_ = 0;
   bool done_ = true;
-  bool raw_ = false;
 };
 
 /// The next piece of a body: from `ahead` if there is something, else from the stream, through the loop's
 /// scratch. Everything passed must outlive the task. Errors as BodySource::read_body, from `source`.
 Task<Result<BodyChunk>> pull_body(net::Stream& stream, ReadAhead& ahead, BodyDecoder& decoder, Nanos timeout,
                                   ErrorSource source);
+
+/// `bytes` of the connection, none: then no part of the body.
+[[nodiscard]] inline DirectBody direct_body(net::Stream& stream, std::uint64_t bytes,
+                                            Nanos timeout) noexcept {
+  return {bytes != 0 ? &stream : nullptr, bytes, timeout};
+}
 
 /// What of the body is in `ahead`, without suspending. A broken body shows as an empty chunk; the next
 /// pull_body tells the error.

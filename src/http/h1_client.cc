@@ -32,12 +32,12 @@ void H1ClientConnection::start(const Settings& settings) noexcept {
   response_deadline_ = kNever;
   announced_idle_ = 0;
   ++exchanges_;
-  upgrading_ = received_ = answered_ = failed_ = false;
+  upgrading_ = upgraded_ = received_ = answered_ = failed_ = false;
 }
 
 bool H1ClientConnection::reusable() const noexcept {
-  return answered_ && !failed_ && parser_.keep_alive() && decoder_.done() && !decoder_.is_raw() &&
-         encoder_.done() && ahead_.empty();
+  return answered_ && !failed_ && parser_.keep_alive() && decoder_.done() && !upgraded_ && encoder_.done() &&
+         ahead_.empty();
 }
 
 void H1ClientConnection::set_response_deadline(Nanos at) noexcept {
@@ -70,7 +70,6 @@ Task<Result<void>> H1ClientConnection::write_body(BodyChunk chunk, const Fields*
     failed_ = true;
     co_return fail(written.error(), false);
   }
-  if (chunk.last && encoder_.is_raw()) stream_->shutdown_write();
   co_return written;
 }
 
@@ -117,12 +116,11 @@ Result<BodyChunk> H1ClientConnection::begin_body(const ResponseHead& head, std::
       return fail({ErrorCode::protocol, ErrorSource::upstream, false, 0, "101 without a request to upgrade"},
                   false);
     }
-    stream_->enable_keepalive(kProbeSeconds, kProbes);
-    decoder_.start_raw();
-    encoder_.start_raw();
-  } else {
-    decoder_.start(parser_.framing(), settings_.head, UnderscoreNames::keep);
+    upgraded_ = true;
+    if (!buffered) ahead_.keep(rest);
+    return BodyChunk({}, false);
   }
+  decoder_.start(parser_.framing(), settings_.head, UnderscoreNames::keep);
   // The body goes on straight from the scratch; only what follows it is kept (and then spoils the
   // connection).
   const BodyDecoder::Piece piece = decoder_.decode(rest);
@@ -133,6 +131,19 @@ Result<BodyChunk> H1ClientConnection::begin_body(const ResponseHead& head, std::
   }
   if (piece.status == BodyDecoder::Status::error) failed_ = true;  // read_body tells why.
   return BodyChunk({piece.data.data(), piece.data.size()}, piece.status == BodyDecoder::Status::done);
+}
+
+DirectBody H1ClientConnection::direct_source() noexcept {
+  return direct_body(*stream_, ahead_.empty() ? decoder_.verbatim() : 0, settings_.body_timeout);
+}
+
+DirectBody H1ClientConnection::direct_sink() noexcept {
+  return direct_body(*stream_, encoder_.verbatim(), kNever);  // Writes have the stream's own.
+}
+
+Upgraded H1ClientConnection::upgraded() noexcept {
+  const std::span<char> ahead = ahead_.bytes();
+  return {*stream_, {ahead.data(), ahead.size()}};
 }
 
 Task<Result<BodyChunk>> H1ClientConnection::read_body() {

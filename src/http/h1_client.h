@@ -32,6 +32,11 @@ class H1ClientConnection final : public ClientTransaction, public net::Pooled {
   Task<Result<BodyChunk>> read_body() override;
   [[nodiscard]] const Fields* trailers() const noexcept override { return decoder_.trailers(); }
   void set_body_timeout(Nanos timeout) noexcept override { settings_.body_timeout = timeout; }
+  [[nodiscard]] DirectBody direct_source() noexcept override;
+  void took(std::uint64_t bytes) noexcept override { decoder_.skip(bytes); }
+  [[nodiscard]] DirectBody direct_sink() noexcept override;
+  void gave(std::uint64_t bytes) noexcept override { encoder_.skip(bytes); }
+  [[nodiscard]] Upgraded upgraded() noexcept override;
   void set_response_deadline(Nanos at) noexcept override;
   void cancel_read() noexcept override { stream_->cancel_read(); }
   void cancel_write() noexcept override { stream_->cancel_write(); }
@@ -57,9 +62,10 @@ class H1ClientConnection final : public ClientTransaction, public net::Pooled {
   std::uint64_t exchanges_ = 0;
   std::uint32_t announced_idle_ = 0;
   Method method_ = Method::get;
-  bool upgrading_ = false;
-  bool received_ = false;  ///< Some byte of a response has come.
-  bool answered_ = false;  ///< A final head was read.
+  bool upgrading_ = false;  ///< The request asked for another protocol,
+  bool upgraded_ = false;   ///< and the server agreed.
+  bool received_ = false;   ///< Some byte of a response has come.
+  bool answered_ = false;   ///< A final head was read.
   bool failed_ = false;
 };
 

@@ -150,15 +150,14 @@ bool H1ServerConnection::may_continue(const ServerSettings& settings) const noex
 }
 
 Task<bool> H1ServerConnection::finish(H1ServerTransaction& transaction) {
-  const bool truncated =
-      transaction.head_sent_ && !transaction.encoder_.done() && !transaction.encoder_.is_raw();
+  const bool truncated = transaction.head_sent_ && !transaction.encoder_.done();
   if (transaction.aborted_ || truncated) {
     // A length or a missing last chunk shows the cut; a body that ends with the connection needs a reset for
     // that.
     if (transaction.encoder_.until_close()) stream_.set_abortive();
     co_return false;
   }
-  if (transaction.broken_ || transaction.encoder_.is_raw()) co_return false;
+  if (transaction.broken_ || transaction.upgraded_) co_return false;
   if (!transaction.close_ && transaction.head_sent_) {
     // The answer came before the end of the request; what is left of it is read away.
     Result<BodyChunk> chunk = BodyChunk({}, transaction.decoder_.done());
@@ -212,7 +211,7 @@ void H1ServerTransaction::start(H1ServerConnection& connection, const ServerSett
   encoder_.start(Framing::none());
   body_timeout_ = settings.body_timeout;
   connection.stream_.set_write_timeout(settings.write_timeout);
-  body_begun_ = continued_ = head_sent_ = close_ = rejected_ = broken_ = aborted_ = false;
+  body_begun_ = continued_ = head_sent_ = upgraded_ = close_ = rejected_ = broken_ = aborted_ = false;
 }
 
 BodyChunk H1ServerTransaction::buffered_body() {
@@ -230,6 +229,20 @@ void H1ServerTransaction::cancel_read() noexcept {
 }
 void H1ServerTransaction::cancel_write() noexcept {
   connection_->stream_.cancel_write();
+}
+
+DirectBody H1ServerTransaction::direct_source() noexcept {
+  const std::uint64_t bytes = connection_->ahead_.empty() ? decoder_.verbatim() : 0;
+  return direct_body(connection_->stream_, bytes, body_timeout_);
+}
+
+DirectBody H1ServerTransaction::direct_sink() noexcept {
+  return direct_body(connection_->stream_, encoder_.verbatim(), kNever);  // Writes have the stream's own.
+}
+
+Upgraded H1ServerTransaction::upgraded() noexcept {
+  const std::span<char> ahead = connection_->ahead_.bytes();
+  return {connection_->stream_, {ahead.data(), ahead.size()}};
 }
 
 void H1ServerTransaction::abort() noexcept {
@@ -279,11 +292,7 @@ Task<Result<void>> H1ServerTransaction::write_head(const ResponseHead& head, Bod
   Buffer& out = connection_->workspace_.loop.staging();
   write_response_head(out, head, framing, options);
   encoder_.start(framing);
-  if (options.upgrade) {
-    connection_->stream_.enable_keepalive(kProbeSeconds, kProbes);
-    encoder_.start_raw();
-    decoder_.start_raw();
-  }
+  upgraded_ = options.upgrade;
   const net::WriteSpans spans = encoder_.frame(out, first, trailers);
   Result<void> written = co_await connection_->stream_.write(spans);
   if (!written) broken_ = true;
@@ -295,11 +304,7 @@ Task<Result<void>> H1ServerTransaction::write_body(BodyChunk chunk, const Fields
   const net::WriteSpans spans = encoder_.frame(out, chunk, trailers);
   Result<void> written;
   if (!spans.empty()) written = co_await connection_->stream_.write(spans);
-  if (!written) {
-    broken_ = true;
-  } else if (chunk.last && encoder_.is_raw()) {
-    connection_->stream_.shutdown_write();
-  }
+  if (!written) broken_ = true;
   co_return written;
 }
 

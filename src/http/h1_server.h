@@ -72,6 +72,11 @@ class H1ServerTransaction final : public ServerTransaction {
   Task<Result<void>> write_head(const ResponseHead& head, BodyChunk first, const Fields* trailers) override;
   Task<Result<void>> write_body(BodyChunk chunk, const Fields* trailers) override;
   void cancel_write() noexcept override;
+  [[nodiscard]] DirectBody direct_source() noexcept override;
+  void took(std::uint64_t bytes) noexcept override { decoder_.skip(bytes); }
+  [[nodiscard]] DirectBody direct_sink() noexcept override;
+  void gave(std::uint64_t bytes) noexcept override { encoder_.skip(bytes); }
+  [[nodiscard]] Upgraded upgraded() noexcept override;
   void abort() noexcept override;
 
  private:
@@ -94,6 +99,7 @@ class H1ServerTransaction final : public ServerTransaction {
   bool body_begun_ = false;  ///< read_body was called, or an interim response asked for the body.
   bool continued_ = false;   ///< 100 was sent.
   bool head_sent_ = false;
+  bool upgraded_ = false;  ///< By a 101 response.
   bool close_ = false;     ///< The response announced the end of the connection.
   bool rejected_ = false;  ///< The head was refused; what follows it is not known.
   bool broken_ = false;    ///< Reading or writing failed: nothing more can be said on this connection.

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "http/message.h"
+#include "net/stream.h"
 #include "net/task.h"
 
 namespace lintel::http {
@@ -23,6 +24,20 @@ struct BodyChunk {
   bool last = false;  ///< The body ends with this piece, which may be empty.
 };
 
+/// A connection that was switched to another protocol (101): HTTP has nothing more to do with it.
+struct Upgraded {
+  Upgraded(net::Stream& s, std::string_view a) noexcept : stream(s), ahead(a) {}
+  net::Stream& stream;
+  std::string_view ahead;  ///< Read from it already. Valid for as long as the transaction.
+};
+
+/// One side of a body whose bytes may go over the connection without being looked at: by splicing.
+struct DirectBody {
+  net::Stream* stream = nullptr;  ///< Null: they may not.
+  std::uint64_t bytes = 0;        ///< So many of them. All bits: to the end of the stream.
+  Nanos timeout = kNever;         ///< How long to wait for some, as set_body_timeout said.
+};
+
 /// A body that is pulled, a bounded piece at a time:
 ///
 ///     while (!chunk.last) {
@@ -35,6 +50,10 @@ class BodySource {
   /// The next piece. Suspends; one reader at a time; not to be called again after the last piece.
   /// Errors: timeout, closed (the body was cut off), reset, protocol, too_large, canceled.
   virtual Task<Result<BodyChunk>> read_body() = 0;
+  /// What may be taken from the connection itself in place of read_body, which is still to be called for the
+  /// rest, even if that is nothing: it says what the end means. Tell `took` of what was taken.
+  [[nodiscard]] virtual DirectBody direct_source() noexcept = 0;
+  virtual void took(std::uint64_t bytes) noexcept = 0;
   /// Trailer fields, after the last piece. Null where there are none.
   [[nodiscard]] virtual const Fields* trailers() const noexcept = 0;
   /// How long read_body may wait for a byte. kNever: for ever.
@@ -53,6 +72,11 @@ class BodySink {
   /// `trailers` (may be null) go out with the last piece where the protocol can carry them. Errors: timeout,
   /// reset, canceled.
   virtual Task<Result<void>> write_body(BodyChunk chunk, const Fields* trailers) = 0;
+  /// What may be given to the connection itself in place of write_body, which is still to be called for the
+  /// rest, even if that is nothing. Tell `gave` of what was given; after a failure nothing more may be
+  /// written.
+  [[nodiscard]] virtual DirectBody direct_sink() noexcept = 0;
+  virtual void gave(std::uint64_t bytes) noexcept = 0;
   /// Makes a pending write return `canceled` in the next turn of the loop.
   virtual void cancel_write() noexcept = 0;
 
@@ -61,8 +85,7 @@ class BodySink {
 };
 
 /// One request as the server side sees it. Made by a server connection, which keeps it alive while the
-/// handler runs. After a 101 response was written, the body on both sides is the raw stream of the new
-/// protocol: `last` is its end in that direction.
+/// handler runs. After a 101 response was written only upgraded() may be used.
 class ServerTransaction : public BodySource, public BodySink {
  public:
   RequestHead request;
@@ -88,6 +111,8 @@ class ServerTransaction : public BodySource, public BodySink {
   /// from head.content_length, or else it goes out in pieces. Suspends. Errors as write_body.
   virtual Task<Result<void>> write_head(const ResponseHead& head, BodyChunk first,
                                         const Fields* trailers) = 0;
+  /// The connection, once a 101 was written. The transaction makes no use of it any more.
+  [[nodiscard]] virtual Upgraded upgraded() noexcept = 0;
   /// The response cannot be completed: the client must see that it is cut off.
   virtual void abort() noexcept = 0;
 };
@@ -106,6 +131,8 @@ class ClientTransaction : public BodySource, public BodySink {
   virtual Task<Result<BodyChunk>> read_head(ResponseHead& head) = 0;
   /// The moment at which read_head gives up with `timeout`; also while it waits.
   virtual void set_response_deadline(Nanos at) noexcept = 0;
+  /// The connection, once a 101 was read. The transaction makes no use of it any more.
+  [[nodiscard]] virtual Upgraded upgraded() noexcept = 0;
   /// True if an earlier exchange used the same connection.
   [[nodiscard]] virtual bool reused() const noexcept = 0;
 };

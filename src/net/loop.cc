@@ -11,6 +11,8 @@
 #include <limits>
 #include <system_error>
 
+#include "net/splice.h"
+
 namespace lintel::net {
 namespace {
 constexpr int kMaxEvents = 256;
@@ -56,7 +58,8 @@ Loop::Loop(const Clock& clock)
       deadlines_(now_),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       posted_(std::make_unique<Posted>()),
-      scratch_(new char[kScratchSize]) {
+      scratch_(new char[kScratchSize]),
+      pipes_(std::make_unique<PipePool>()) {
   if (epoll_ < 0) throw std::system_error(errno, std::generic_category(), "epoll_create1");
   auto uv = std::make_unique<uv_loop_t>();
   int err = -uv_loop_init(uv.get());

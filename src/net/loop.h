@@ -19,6 +19,8 @@ struct uv_loop_s;
 
 namespace lintel::net {
 
+class PipePool;
+
 /// Something that owns a descriptor and is told of its readiness.
 class IoHandler {
  public:
@@ -103,6 +105,9 @@ class Loop {
     return staging_;
   }
 
+  /// Pipes for net/splice.h.
+  [[nodiscard]] PipePool& pipes() noexcept { return *pipes_; }
+
   /// For net/ only: signals and name look-ups.
   [[nodiscard]] uv_loop_s* uv() noexcept { return uv_.get(); }
 
@@ -141,6 +146,7 @@ class Loop {
   std::vector<Simulated> simulated_;
   std::unique_ptr<char[]> scratch_;
   Buffer staging_;
+  std::unique_ptr<PipePool> pipes_;
 
   std::vector<Event> urgent_;  ///< Of this turn, from urgent_next_ on.
   std::size_t urgent_next_ = 0;

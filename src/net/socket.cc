@@ -1,5 +1,6 @@
 #include "net/socket.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
@@ -87,6 +88,33 @@ ssize_t SocketStream::try_write(std::span<const iovec> parts) noexcept {
     if (errno != EPIPE) broken_ = errno;
     return -errno;
   }
+}
+
+ssize_t SocketStream::try_splice_in(int pipe, std::size_t most) noexcept {
+  if (!readable_) return -EAGAIN;
+  ssize_t n = 0;
+  do {
+    n = splice(fd_, nullptr, pipe, nullptr, most, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+  } while (n < 0 && errno == EINTR);
+  if (n > 0) return n;  // A short one says nothing: a pipe is also full by the number of its pieces.
+  if (n == 0) return -broken_;
+  if (errno == EAGAIN) readable_ = false;
+  return -errno;
+}
+
+ssize_t SocketStream::try_splice_out(int pipe, std::size_t most) noexcept {
+  if (!writable_) return -EAGAIN;
+  ssize_t n = 0;
+  do {
+    n = splice(pipe, nullptr, fd_, nullptr, most, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+  } while (n < 0 && errno == EINTR);
+  if (n >= 0) return n;
+  if (errno == EAGAIN) {
+    writable_ = false;
+  } else if (errno != EPIPE) {
+    broken_ = errno;
+  }
+  return -errno;
 }
 
 int SocketStream::arm() noexcept {

@@ -33,6 +33,7 @@ class SocketStream final : public Stream, private IoHandler {
   void shutdown_write() noexcept override;
   void set_abortive() noexcept override;
   void enable_keepalive(int idle_seconds, int probes) noexcept override;
+  [[nodiscard]] bool can_splice() const noexcept override { return true; }
   [[nodiscard]] SocketAddress peer() const noexcept override;
   [[nodiscard]] SocketAddress local() const noexcept override;
 
@@ -41,6 +42,8 @@ class SocketStream final : public Stream, private IoHandler {
   [[nodiscard]] ssize_t try_read(std::span<char> out) noexcept override;
   [[nodiscard]] ssize_t try_peek(std::span<char> out, std::size_t known) noexcept override;
   [[nodiscard]] ssize_t try_write(std::span<const iovec> parts) noexcept override;
+  [[nodiscard]] ssize_t try_splice_in(int pipe, std::size_t most) noexcept override;
+  [[nodiscard]] ssize_t try_splice_out(int pipe, std::size_t most) noexcept override;
   [[nodiscard]] int arm() noexcept override;
   void on_io(std::uint32_t events) override;
 

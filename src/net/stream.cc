@@ -6,23 +6,18 @@
 #include <utility>
 
 namespace lintel::net {
-namespace {
 
 int errno_for(Ready why) noexcept {
   return why == Ready::timeout ? ETIMEDOUT : ECANCELED;
 }
 
-/// Resumes `frame`: at once from the loop, a turn later when it is canceled from some other coroutine's
-/// middle.
-void resume(Loop& loop, std::coroutine_handle<> frame, Ready why) {
+void resume_waiter(Loop& loop, std::coroutine_handle<> frame, Ready why) {
   if (why == Ready::canceled) {
     loop.resume_soon(frame);
   } else {
     frame.resume();
   }
 }
-
-}  // namespace
 
 void WriteSpans::drop(std::size_t n) noexcept {
   while (n != 0) {
@@ -71,7 +66,7 @@ void InputAwaiter::on_ready(Ready why) {
   } else {
     result_ = -errno_for(why);
   }
-  resume(stream_.loop_, frame_, why);
+  resume_waiter(stream_.loop_, frame_, why);
 }
 
 Result<std::size_t> InputAwaiter::await_resume() const noexcept {
@@ -113,7 +108,7 @@ bool ReadyAwaiter::await_suspend(std::coroutine_handle<> frame) noexcept {
 void ReadyAwaiter::on_ready(Ready why) {
   if (why != Ready::io) error_ = errno_for(why);
   deadline_.clear();
-  resume(stream_.loop_, frame_, why);
+  resume_waiter(stream_.loop_, frame_, why);
 }
 
 Result<void> ReadyAwaiter::await_resume() const noexcept {
@@ -174,7 +169,7 @@ void WriteAwaiter::on_ready(Ready why) {
     error_ = errno_for(why);
   }
   deadline_.clear();
-  resume(stream_.loop_, frame_, why);
+  resume_waiter(stream_.loop_, frame_, why);
 }
 
 Result<void> WriteAwaiter::await_resume() const noexcept {
@@ -198,6 +193,14 @@ Stream::~Stream() {
 }
 
 ssize_t Stream::try_peek(std::span<char> /*out*/, std::size_t /*known*/) noexcept {
+  return -EOPNOTSUPP;
+}
+
+ssize_t Stream::try_splice_in(int /*pipe*/, std::size_t /*most*/) noexcept {
+  return -EOPNOTSUPP;
+}
+
+ssize_t Stream::try_splice_out(int /*pipe*/, std::size_t /*most*/) noexcept {
   return -EOPNOTSUPP;
 }
 

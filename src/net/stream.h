@@ -20,9 +20,17 @@
 namespace lintel::net {
 
 class Stream;
+class SpliceInAwaiter;
+class SpliceOutAwaiter;
 
 /// Why a waiter is called.
 enum class Ready : std::uint8_t { io, timeout, canceled };
+
+/// What a waiter's operation fails with when it did not end by io.
+[[nodiscard]] int errno_for(Ready why) noexcept;
+/// Resumes `frame`: at once from the loop, a turn later when it is canceled from some other coroutine's
+/// middle.
+void resume_waiter(Loop& loop, std::coroutine_handle<> frame, Ready why);
 
 /// Something that waits for a stream: an awaiter, or the keeper of an idle connection.
 class Waiter {
@@ -194,6 +202,8 @@ class Stream : public Pooled {
   virtual void set_abortive() noexcept = 0;
   /// TCP keep-alive probes for a connection that may be silent for long. Nothing on other transports.
   virtual void enable_keepalive(int idle_seconds, int probes) noexcept = 0;
+  /// Whether bytes may be moved by splice_in and splice_out (net/splice.h).
+  [[nodiscard]] virtual bool can_splice() const noexcept { return false; }
   [[nodiscard]] virtual SocketAddress peer() const noexcept = 0;
   [[nodiscard]] virtual SocketAddress local() const noexcept = 0;
 
@@ -205,6 +215,9 @@ class Stream : public Pooled {
   [[nodiscard]] virtual ssize_t try_peek(std::span<char> out, std::size_t known) noexcept;
   /// Bytes taken, or a negative errno; -EAGAIN when nothing is taken.
   [[nodiscard]] virtual ssize_t try_write(std::span<const iovec> parts) noexcept = 0;
+  /// As try_read and try_write, from the socket into a pipe and out of it; for streams that can_splice.
+  [[nodiscard]] virtual ssize_t try_splice_in(int pipe, std::size_t most) noexcept;
+  [[nodiscard]] virtual ssize_t try_splice_out(int pipe, std::size_t most) noexcept;
   /// Sees to it that notify_readable and notify_writable will be called. Returns an errno, 0 for success.
   [[nodiscard]] virtual int arm() noexcept = 0;
 
@@ -218,6 +231,8 @@ class Stream : public Pooled {
   friend class PeekAwaiter;
   friend class ReadyAwaiter;
   friend class WriteAwaiter;
+  friend class SpliceInAwaiter;
+  friend class SpliceOutAwaiter;
 
   void set_reader(Waiter* waiter) noexcept;
   void expire_read();

@@ -1,7 +1,8 @@
 #include "proxy/exchange.h"
 
 #include "net/scope.h"
-#include "proxy/tunnel.h"
+#include "proxy/body_mover.h"
+#include "proxy/relay.h"
 
 namespace lintel::proxy {
 namespace {
@@ -49,19 +50,19 @@ struct Exchange {
 /// Streams the rest of the request body.
 Task<void> send_request_body(Exchange& ex) {
   unsigned pieces = 0;
+  BodyMover mover(ex.worker.loop, ex.downstream, ex.upstream);
   for (;;) {
-    const Result<BodyChunk> chunk = co_await ex.downstream.read_body();
-    if (!chunk && chunk.error().code != ErrorCode::canceled) {
-      ex.fail_request(downstream_reason(chunk.error(), Phase::request));
+    const MovedPiece piece = co_await mover.move();
+    if (piece.failed == MovedPiece::Failed::read && piece.error.code != ErrorCode::canceled) {
+      ex.fail_request(downstream_reason(piece.error, Phase::request));
       co_return;
     }
-    if (!chunk) break;
-    const Result<void> sent = co_await ex.upstream.write_body(*chunk, ex.downstream.trailers());
-    if (!sent && sent.error().code == ErrorCode::timeout && !ex.result.answered) {
-      ex.fail_request(upstream_reason(sent.error(), Phase::request));
+    const bool stuck = piece.failed == MovedPiece::Failed::write && piece.error.code == ErrorCode::timeout;
+    if (stuck && !ex.result.answered) {
+      ex.fail_request(upstream_reason(piece.error, Phase::request));
       co_return;
     }
-    if (!sent || chunk->last) break;
+    if (piece.failed != MovedPiece::Failed::no || piece.last) break;
     if (++pieces % kPiecesPerTurn == 0) co_await ex.worker.loop.yield();
     if (ex.active.cut || ex.response_over) break;
   }
@@ -85,16 +86,32 @@ Task<Result<BodyChunk>> receive_head(Exchange& ex, http::ResponseHead& head) {
 /// Streams the rest of the response body.
 Task<EndReason> send_response_body(Exchange& ex) {
   unsigned pieces = 0;
+  BodyMover mover(ex.worker.loop, ex.upstream, ex.downstream);
   for (;;) {
     if (ex.must_end()) co_return EndReason::local_shutdown;
-    const Result<BodyChunk> chunk = co_await ex.upstream.read_body();
-    if (!chunk) co_return upstream_reason(chunk.error(), Phase::response);
-    const Result<void> written = co_await ex.downstream.write_body(*chunk, ex.upstream.trailers());
-    if (!written) co_return downstream_reason(written.error(), Phase::response);
-    ex.record.bytes_out += chunk->bytes.size();
-    if (chunk->last) co_return EndReason::ok;
+    const MovedPiece piece = co_await mover.move();
+    ex.record.bytes_out += piece.bytes;
+    if (piece.failed == MovedPiece::Failed::read) co_return upstream_reason(piece.error, Phase::response);
+    if (piece.failed == MovedPiece::Failed::write) co_return downstream_reason(piece.error, Phase::response);
+    if (piece.last) co_return EndReason::ok;
     if (++pieces % kPiecesPerTurn == 0) co_await ex.worker.loop.yield();
   }
+}
+
+/// Both directions of a connection that was switched to another protocol.
+Task<EndReason> run_tunnel(Exchange& ex) {
+  const http::Upgraded client = ex.downstream.upgraded();
+  const http::Upgraded server = ex.upstream.upgraded();
+  RelayCount in;
+  RelayCount out;
+  const RelayEnd from_client(client.stream, client.ahead, in);
+  const RelayEnd from_server(server.stream, server.ahead, out);
+  const RelayOutcome outcome =
+      co_await relay(from_client, from_server, to_nanos(ex.timeouts.tunnel_idle), ex.active.cut);
+  ex.record.bytes_in += in.bytes;
+  ex.record.bytes_out += out.bytes;
+  ex.record.detail = outcome.detail;
+  co_return outcome.reason;
 }
 
 /// The error of the head's receipt as the transaction's end, seen together with what the request's half met.
@@ -128,8 +145,7 @@ Task<void> receive_response(Exchange& ex, Nanos sent_at) {
   }
   ex.record.bytes_out += begin.bytes.size();
   if (head->status == 101) {
-    ex.result.reason = co_await run_tunnel(ex.worker.loop, ex.downstream, ex.upstream,
-                                           to_nanos(ex.timeouts.tunnel_idle), ex.active.cut, ex.record);
+    ex.result.reason = co_await run_tunnel(ex);
   } else if (!begin.last) {
     ex.result.reason = co_await send_response_body(ex);
   }

@@ -1,6 +1,9 @@
 #include "proxy/relay.h"
 
+#include <span>
+
 #include "net/scope.h"
+#include "net/splice.h"
 
 namespace lintel::proxy {
 namespace {
@@ -52,40 +55,85 @@ struct Relay {
 };
 
 /// One direction.
-Task<void> pass(Relay& relay, RelayEnd from, net::Stream& to) {
-  std::string_view piece = from.pending;
-  for (unsigned pieces = 1;; ++pieces) {
-    if (piece.empty()) {
-      from.stream.set_read_deadline(relay.silent_at());
-      const Result<std::size_t> got = co_await from.stream.read(relay.loop.scratch());
-      if (!got) {
-        if (relay.writes != 0) relay.moved();  // A write has its own timeout.
-        const bool other_is_busy = relay.loop.now() < relay.silent_at();
-        if (got.error().code == ErrorCode::timeout && other_is_busy && !relay.over()) continue;
-        relay.fail(got.error().code, from.stream);
-        co_return;
-      }
-      if (*got == 0) {
-        to.shutdown_write();
-        co_return;
-      }
-      relay.moved();
-      piece = {relay.loop.scratch().data(), *got};
+struct Direction {
+  Direction(Relay& r, RelayEnd f, net::Stream& t) noexcept
+      : relay(r), from(f), to(t), can_splice(f.stream.can_splice() && t.can_splice()), pipe(r.loop) {}
+
+  Relay& relay;
+  RelayEnd from;
+  net::Stream& to;
+  bool can_splice;
+  net::BulkFlow flow;
+  net::SplicePipe pipe;
+  std::string_view piece;  ///< In the loop's scratch; empty: it is in the pipe.
+};
+
+/// Waits for bytes: those of `piece`, or in the pipe. Returns how many, 0 at the end.
+Task<Result<std::size_t>> receive(Direction& way) {
+  net::Stream& stream = way.from.stream;
+  stream.set_read_deadline(way.relay.silent_at());
+  way.piece = {};
+  if (way.can_splice && way.flow.is_bulk()) {
+    const Result<std::size_t> got = co_await net::splice_in(stream, way.pipe, net::kSpliceMost);
+    if (got || got.error().code != ErrorCode::resource) {
+      if (got) way.flow.spliced(*got);
+      co_return got;
     }
-    const std::size_t size = piece.size();
-    const net::WriteSpans spans(piece);
-    ++relay.writes;
-    const Result<void> written = co_await to.write(spans);
-    --relay.writes;
-    if (!written) {
-      relay.fail(written.error().code, to);
+    way.flow.stop();  // No pipe is to be had.
+  }
+  const std::span<char> scratch = way.relay.loop.scratch();
+  const Result<std::size_t> got = co_await stream.read(scratch);
+  if (got) {
+    way.flow.read(*got);
+    way.piece = {scratch.data(), *got};
+  }
+  co_return got;
+}
+
+Task<Result<void>> send(Direction& way) {
+  if (way.pipe.held() != 0) co_return co_await net::splice_out(way.pipe, way.to);
+  const net::WriteSpans spans(way.piece);
+  co_return co_await way.to.write(spans);
+}
+
+/// Passes `bytes` on that were received. False when the relay is over.
+Task<bool> deliver(Direction& way, std::size_t bytes) {
+  Relay& relay = way.relay;
+  relay.moved();
+  ++relay.writes;
+  const Result<void> written = co_await send(way);
+  --relay.writes;
+  relay.moved();
+  if (written) {
+    way.from.sent.add(bytes);
+  } else {
+    relay.fail(written.error().code, way.to);
+  }
+  co_return !relay.over();
+}
+
+Task<void> pass(Relay& relay, RelayEnd from, net::Stream& to) {
+  Direction way(relay, from, to);
+  way.piece = from.pending;
+  bool alive = way.piece.empty() || co_await deliver(way, way.piece.size());
+  for (unsigned pieces = 1; alive; ++pieces) {
+    const Result<std::size_t> got = co_await receive(way);
+    if (!got) {
+      if (relay.writes != 0) relay.moved();  // A write has its own timeout.
+      const bool other_is_busy = relay.loop.now() < relay.silent_at();
+      if (got.error().code == ErrorCode::timeout && other_is_busy && !relay.over()) continue;
+      relay.fail(got.error().code, from.stream);
       co_return;
     }
-    relay.moved();
-    from.sent.add(size);
-    piece = {};
-    if (pieces % kPiecesPerTurn == 0) co_await relay.loop.yield();
-    if (relay.over()) co_return;  // What was canceled meanwhile found nobody waiting here.
+    if (*got == 0) {
+      to.shutdown_write();
+      co_return;
+    }
+    alive = co_await deliver(way, *got);
+    if (alive && pieces % kPiecesPerTurn == 0) {
+      co_await relay.loop.yield();
+      alive = !relay.over();  // What was canceled meanwhile found nobody waiting here.
+    }
   }
 }
 

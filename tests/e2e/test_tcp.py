@@ -189,7 +189,7 @@ def test_another_server_is_tried(start, listen):
 
 def test_no_server_resets_the_client(start):
     lintel = start(tcp(f"127.0.0.1:{free_port()}"))
-    with dial(lintel) as client, pytest.raises(ConnectionResetError):
+    with pytest.raises(ConnectionResetError), dial(lintel) as client:  # Perhaps before it is returned.
         client.recv(1)
     assert lintel.last_record()["end_reason"] == "upstream.connect_refused"
 

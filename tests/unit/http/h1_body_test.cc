@@ -82,7 +82,7 @@ TEST_CASE("body decoder: the end of the stream") {
   CHECK(decoder.at_end_of_stream() == BodyDecoder::Status::done);
 }
 
-TEST_CASE("body decoder: limit, errors that stay, and raw streams without a limit") {
+TEST_CASE("body decoder: limit, and errors that stay") {
   BodyDecoder decoder;
   decoder.start(Framing::of_length(10), {}, UnderscoreNames::drop);
   decoder.set_limit(4);
@@ -102,13 +102,35 @@ TEST_CASE("body decoder: limit, errors that stay, and raw streams without a limi
   std::string good = "1\r\na\r\n";
   CHECK(decoder.decode(good).status == BodyDecoder::Status::error);
   CHECK(std::string(decoder.decode({}).reason).size() > 4);
+}
 
-  decoder.start(Framing::none(), {}, UnderscoreNames::drop);
-  decoder.set_limit(2);
-  decoder.start_raw();
-  CHECK(decoder.is_raw());
-  CHECK(decoder.decode(text).data.size() == 4);
-  CHECK_FALSE(decoder.over_limit());
+TEST_CASE("body decoder and encoder: what need not be looked at") {
+  BodyDecoder decoder;
+  decoder.start(Framing::chunked(), {}, UnderscoreNames::drop);
+  CHECK(decoder.verbatim() == 0);
+  decoder.start(Framing::until_close(), {}, UnderscoreNames::drop);
+  CHECK(decoder.verbatim() == ~std::uint64_t{0});
+  decoder.start(Framing::of_length(100), {}, UnderscoreNames::drop);
+  CHECK(decoder.verbatim() == 100);
+  decoder.skip(60);
+  CHECK(decoder.verbatim() == 40);
+  CHECK(decoder.needs_input());
+  CHECK(decoder.at_end_of_stream() == BodyDecoder::Status::error);
+  decoder.skip(40);
+  CHECK(decoder.verbatim() == 0);
+  CHECK_FALSE(decoder.needs_input());
+  CHECK(decoder.decode({}).status == BodyDecoder::Status::done);
+  CHECK(decoder.bytes() == 100);
+
+  BodyEncoder encoder;
+  encoder.start(Framing::chunked());
+  CHECK(encoder.verbatim() == 0);
+  encoder.start(Framing::of_length(100));
+  encoder.skip(100);
+  CHECK_FALSE(encoder.done());
+  Buffer out;
+  CHECK(encoder.frame(out, BodyChunk({}, true), nullptr).empty());
+  CHECK(encoder.done());
 }
 
 TEST_CASE("body decoder: trailers, and none left over from the message before") {

@@ -1,0 +1,148 @@
+#include "net/splice.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cassert>
+#include <cerrno>
+#include <utility>
+
+namespace lintel::net {
+namespace {
+
+constexpr int kPipeSize = kSpliceMost;
+constexpr int kSmallerPipeSize = 256 * 1024;
+/// Below this a pipe saves nothing.
+constexpr int kLeastPipeSize = 64 * 1024;
+constexpr Nanos kRetryAfter = 1'000'000'000;
+
+/// Makes the pipe as large as the kernel allows; false if that is too small.
+bool enlarge(int fd) noexcept {
+  if (fcntl(fd, F_SETPIPE_SZ, kPipeSize) > 0 || fcntl(fd, F_SETPIPE_SZ, kSmallerPipeSize) > 0) return true;
+  return fcntl(fd, F_GETPIPE_SZ) >= kLeastPipeSize;
+}
+
+}  // namespace
+
+// --- PipePool
+
+PipePool::~PipePool() {
+  for (const Pipe pipe : idle_) close(pipe);
+}
+
+void PipePool::close(Pipe pipe) noexcept {
+  ::close(pipe.read_end);
+  ::close(pipe.write_end);
+}
+
+PipePool::Pipe PipePool::take(Nanos now) noexcept {
+  if (!idle_.empty()) {
+    const Pipe pipe = idle_.back();
+    idle_.pop_back();
+    return pipe;
+  }
+  if (now < retry_at_) return {};
+  int ends[2] = {-1, -1};
+  if (pipe2(ends, O_NONBLOCK | O_CLOEXEC) == 0) {
+    const Pipe pipe{ends[0], ends[1]};
+    if (enlarge(pipe.write_end)) return pipe;
+    close(pipe);
+  }
+  retry_at_ = now + kRetryAfter;
+  return {};
+}
+
+void PipePool::give(Pipe pipe) {
+  if (idle_.size() == kMostIdle) return close(pipe);
+  if (idle_.capacity() == 0) idle_.reserve(kMostIdle);
+  idle_.push_back(pipe);
+}
+
+// --- SplicePipe
+
+bool SplicePipe::acquire() noexcept {
+  assert(held_ == 0);
+  if (pipe_.read_end < 0) pipe_ = loop_.pipes().take(loop_.now());
+  return pipe_.read_end >= 0;
+}
+
+void SplicePipe::release() noexcept {
+  if (pipe_.read_end < 0) return;
+  const PipePool::Pipe pipe = std::exchange(pipe_, {});
+  // What is in it must not come out of somebody else's pipe.
+  if (std::exchange(held_, 0) != 0) return PipePool::close(pipe);
+  loop_.pipes().give(pipe);
+}
+
+// --- SpliceInAwaiter
+
+ssize_t SpliceInAwaiter::attempt() noexcept {
+  if (!pipe_.acquire()) return -ENOBUFS;
+  const ssize_t n = stream_.try_splice_in(pipe_.pipe_.write_end, most_);
+  if (n > 0) {
+    pipe_.held_ = static_cast<std::size_t>(n);
+  } else {
+    pipe_.release();
+  }
+  return n;
+}
+
+// --- SpliceOutAwaiter
+
+SpliceOutAwaiter::SpliceOutAwaiter(SplicePipe& pipe, Stream& to) noexcept
+    : pipe_(pipe), stream_(to), deadline_(&Stream::expire_write, &to) {}
+
+void SpliceOutAwaiter::move_some() noexcept {
+  error_ = 0;
+  while (pipe_.held_ != 0 && error_ == 0) {
+    const ssize_t n = stream_.try_splice_out(pipe_.pipe_.read_end, pipe_.held_);
+    if (n < 0) {
+      error_ = static_cast<int>(-n);
+    } else {
+      pipe_.held_ -= static_cast<std::size_t>(n);
+    }
+  }
+  if (error_ != EAGAIN) pipe_.release();
+}
+
+bool SpliceOutAwaiter::await_ready() noexcept {
+  move_some();
+  return error_ != EAGAIN;
+}
+
+bool SpliceOutAwaiter::await_suspend(std::coroutine_handle<> frame) noexcept {
+  assert(!stream_.writer_);
+  error_ = stream_.arm();
+  if (error_ != 0) {
+    pipe_.release();
+    return false;
+  }
+  frame_ = frame;
+  stream_.writer_ = this;
+  stream_.restart(deadline_);
+  return true;
+}
+
+void SpliceOutAwaiter::on_ready(Ready why) {
+  if (why == Ready::io) {
+    const std::size_t before = pipe_.held_;
+    move_some();
+    if (error_ == EAGAIN) {
+      stream_.writer_ = this;
+      if (pipe_.held_ != before) stream_.restart(deadline_);
+      return;
+    }
+  } else {
+    error_ = errno_for(why);
+    pipe_.release();
+  }
+  deadline_.clear();
+  resume_waiter(stream_.loop(), frame_, why);
+}
+
+Result<void> SpliceOutAwaiter::await_resume() const noexcept {
+  if (error_ != 0) return unexpected(make_system_error(error_, "splice"));
+  return {};
+}
+
+}  // namespace lintel::net

@@ -1,0 +1,134 @@
+#pragma once
+
+// Bytes from one socket to another through a kernel pipe, without being copied to this process. For bulk:
+//
+//     SplicePipe pipe(loop.pipes());
+//     Result<std::size_t> got = co_await splice_in(from, pipe, most);    // takes a pipe when bytes are there
+//     Result<void> sent = co_await splice_out(pipe, to);                 // and gives it back
+
+#include <coroutine>
+#include <cstddef>
+#include <vector>
+
+#include "base/result.h"
+#include "net/deadlines.h"
+#include "net/stream.h"
+
+namespace lintel::net {
+
+/// As much as one splice may ask for: what a pipe holds.
+inline constexpr std::size_t kSpliceMost = 1 << 20;
+
+/// Whether a flow is worth a pipe: splicing saves the copies of bulk, and costs system calls where little
+/// comes at a time.
+class BulkFlow {
+ public:
+  [[nodiscard]] bool is_bulk() const noexcept { return large_ >= kRun; }
+  /// Much is known to come.
+  void assume_bulk() noexcept { large_ = kRun; }
+  /// So much came by a read.
+  void read(std::size_t bytes) noexcept { large_ = bytes >= kLarge ? large_ + 1 : 0; }
+  /// So much came by a splice.
+  void spliced(std::size_t bytes) noexcept {
+    small_ = bytes < kSmall ? small_ + 1 : 0;
+    if (small_ == kRun) stop();
+  }
+  void stop() noexcept { large_ = small_ = 0; }
+
+ private:
+  static constexpr unsigned kRun = 2;  ///< In a row.
+  static constexpr std::size_t kLarge = Loop::kScratchSize / 2;
+  static constexpr std::size_t kSmall = 16 * 1024;
+  unsigned large_ = 0;
+  unsigned small_ = 0;
+};
+
+/// The pipes of one loop. They are opened when asked for, and kept while they are few. The kernel bounds the
+/// memory that a user's pipes may take (pipe(7), pipe-user-pages-soft: 64 MiB) and then gives pipes of a page
+/// or two, which are worth nothing here: there are none to be had until some time has passed.
+class PipePool {
+ public:
+  struct Pipe {
+    int read_end = -1;
+    int write_end = -1;
+  };
+
+  PipePool() noexcept = default;
+  PipePool(const PipePool&) = delete;
+  PipePool& operator=(const PipePool&) = delete;
+  ~PipePool();
+
+  /// An empty pipe; with negative ends if there is none to be had.
+  [[nodiscard]] Pipe take(Nanos now) noexcept;
+  /// Takes an empty pipe back.
+  void give(Pipe pipe);
+  static void close(Pipe pipe) noexcept;
+
+ private:
+  static constexpr std::size_t kMostIdle = 16;
+  std::vector<Pipe> idle_;
+  Nanos retry_at_ = 0;  ///< Until then the kernel is not asked again.
+};
+
+/// A pipe of a pool while it is needed, and what it holds.
+class SplicePipe {
+ public:
+  explicit SplicePipe(Loop& loop) noexcept : loop_(loop) {}
+  SplicePipe(const SplicePipe&) = delete;
+  SplicePipe& operator=(const SplicePipe&) = delete;
+  /// Bytes that are still in it are lost.
+  ~SplicePipe() { release(); }
+  [[nodiscard]] std::size_t held() const noexcept { return held_; }
+
+ private:
+  friend class SpliceInAwaiter;
+  friend class SpliceOutAwaiter;
+  [[nodiscard]] bool acquire() noexcept;
+  void release() noexcept;
+
+  Loop& loop_;
+  PipePool::Pipe pipe_;
+  std::size_t held_ = 0;
+};
+
+/// Moves bytes, at least one and at most `most`, from the socket into the empty pipe. Suspends as a reader;
+/// holds no pipe while it waits. Returns the bytes, 0 at the end of the stream. Errors: as a read; resource
+/// (ENOBUFS) when no pipe is to be had: nothing was moved, and a read will do.
+class [[nodiscard]] SpliceInAwaiter final : public InputAwaiter {
+ public:
+  SpliceInAwaiter(Stream& from, SplicePipe& pipe, std::size_t most) noexcept
+      : InputAwaiter(from), pipe_(pipe), most_(most) {}
+
+ private:
+  [[nodiscard]] ssize_t attempt() noexcept override;
+  SplicePipe& pipe_;
+  std::size_t most_;
+};
+
+/// Moves all that the pipe holds to the socket and lets go of the pipe. Suspends as a writer. Errors: as a
+/// write.
+class [[nodiscard]] SpliceOutAwaiter final : private Waiter {
+ public:
+  SpliceOutAwaiter(SplicePipe& pipe, Stream& to) noexcept;
+  [[nodiscard]] bool await_ready() noexcept;
+  [[nodiscard]] bool await_suspend(std::coroutine_handle<> frame) noexcept;
+  Result<void> await_resume() const noexcept;
+
+ private:
+  void on_ready(Ready why) override;
+  void move_some() noexcept;
+  SplicePipe& pipe_;
+  Stream& stream_;
+  int error_ = 0;
+  std::coroutine_handle<> frame_;
+  Deadline deadline_;
+};
+
+[[nodiscard]] inline SpliceInAwaiter splice_in(Stream& from, SplicePipe& pipe, std::size_t most) noexcept {
+  return {from, pipe, most};
+}
+[[nodiscard]] inline SpliceOutAwaiter splice_out(SplicePipe& pipe, Stream& to) noexcept {
+  return {pipe, to};
+}
+
+}  // namespace lintel::net
