@@ -4,7 +4,7 @@
 //   origin            listens on a free port of 127.0.0.1, prints the port, serves until standard input
 //   closes
 //
-// The last segment of the path names the answer: /128, /16k, /1m are bodies of that size; /echo answers with
+// The last segment of the path names the answer: /128, /16k, /1m, /16m are bodies of that size; /echo answers with
 // the head of the request. A request body is read whole and summed; its sum is in the answer's X-Body-Sum.
 
 #include <arpa/inet.h>
@@ -71,7 +71,7 @@ std::string_view field(std::string_view head, std::string_view name) {
 class Origin {
  public:
   Origin() : epoll_(epoll_create1(0)) {
-    for (auto [name, size] : {std::pair{"128", 128}, {"16k", 16384}, {"1m", 1 << 20}}) {
+    for (auto [name, size] : {std::pair{"128", 128}, {"16k", 16384}, {"1m", 1 << 20}, {"16m", 16 << 20}}) {
       answers_[name] = answer_with(make_body(static_cast<std::size_t>(size)));
     }
     missing_ = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";

@@ -1,7 +1,8 @@
 """The three proxies under test: their configuration, each tuned as its experts would, and their processes.
 
 All run one worker on the proxy core, keep connections on both sides alive, add X-Forwarded-For, and log nothing unless
-the variant is "access-log". The variant "routes" gives each 1,000 routes, one per host and path prefix.
+the variant is "access-log". The variant "routes" gives each 1,000 routes, one per host and path prefix; with "bulk"
+haproxy splices every answer; with "tcp" all three pass bytes on without a look at them.
 """
 
 import http.client
@@ -35,8 +36,11 @@ def lintel_config(variant, port, origin, folder):
         "listeners:",
         "  - name: bench",
         f'    bind: ["127.0.0.1:{port}"]',
-        "    limits: {requests_per_connection: 1000000000, connection_age: 24h}",
     ]
+    if variant == "tcp":
+        lines.append("    protocol: tcp")
+    else:
+        lines.append("    limits: {requests_per_connection: 1000000000, connection_age: 24h}")
     if variant == "routes":
         lines.append("    routes:")
         for i in range(ROUTES):
@@ -47,8 +51,9 @@ def lintel_config(variant, port, origin, folder):
         "pools:",
         "  origin:",
         f'    servers: ["127.0.0.1:{origin}"]',
-        "    keepalive: {max_idle: 1024}",
     ]
+    if variant != "tcp":
+        lines.append("    keepalive: {max_idle: 1024}")
     return "\n".join(lines) + "\n"
 
 
@@ -60,33 +65,60 @@ def haproxy_config(variant, port, origin, folder):
         table.write_text("".join(f"h{i}.bench/app{i}/ origin\n" for i in range(ROUTES)), encoding="ascii")
         use = f"use_backend %[base,map_beg({table})]"
     log = "log stdout format raw local0" if variant == "access-log" else ""
+    splice = {"tcp": "option splice-request\n    option splice-response", "bulk": "option splice-response"}.get(
+        variant, "option splice-auto")
+    if variant == "tcp":
+        http = splice
+    else:
+        http = f"{splice}\n    option http-keep-alive\n    option forwardfor\n    http-reuse always"
     return f"""
 global
     nbthread 1
     maxconn {MAX_CONNECTIONS}
     {log}
 defaults
-    mode http
+    mode {"tcp" if variant == "tcp" else "http"}
     {"log global" if log else "no log"}
     {"option httplog" if log else ""}
-    option http-keep-alive
-    option splice-auto
-    option forwardfor
-    http-reuse always
+    {http}
     timeout connect 3s
     timeout client 75s
     timeout server 60s
-    timeout http-request 10s
-    timeout http-keep-alive 75s
+    {"" if variant == "tcp" else "timeout http-request 10s"}
+    {"" if variant == "tcp" else "timeout http-keep-alive 75s"}
 frontend bench
     bind 127.0.0.1:{port} backlog 4096
     {use}
 backend origin
-    server s1 127.0.0.1:{origin} pool-max-conn 1024
+    server s1 127.0.0.1:{origin} {"" if variant == "tcp" else "pool-max-conn 1024"}
+"""
+
+
+def nginx_stream_config(port, origin, folder):
+    return f"""
+load_module /usr/lib/nginx/modules/ngx_stream_module.so;
+daemon off;
+worker_processes 1;
+worker_rlimit_nofile {FD_LIMIT};
+pid {folder}/nginx.pid;
+error_log stderr warn;
+events {{ worker_connections {MAX_CONNECTIONS}; }}
+stream {{
+    access_log off;
+    tcp_nodelay on;
+    proxy_buffer_size 64k;
+    proxy_timeout 1h;
+    server {{
+        listen 127.0.0.1:{port} backlog=4096;
+        proxy_pass 127.0.0.1:{origin};
+    }}
+}}
 """
 
 
 def nginx_config(variant, port, origin, folder):
+    if variant == "tcp":
+        return nginx_stream_config(port, origin, folder)
     log = f"access_log {folder}/nginx-access.log combined buffer=64k flush=1s;" if variant == "access-log" else "access_log off;"
     listen = f"listen 127.0.0.1:{port} backlog=4096;"
     if variant == "routes":
