@@ -270,6 +270,8 @@ Framing H1ServerTransaction::response_framing(const ResponseHead& head, const Bo
 bool H1ServerTransaction::must_close(const ResponseHead& head) const noexcept {
   if (close_ || !parser_.keep_alive() || !connection_->may_continue(connection_->handler_.settings()))
     return true;
+  // No tunnel was opened, but its first bytes may be here already: they must not be taken for a request.
+  if (request.method == Method::connect) return true;
   if (decoder_.done()) return false;
   // The client may still send its body, or not (Expect); past a small one the connection is not worth the
   // wait.

@@ -1,6 +1,7 @@
 #include "proxy/forwarded.h"
 
 #include <algorithm>
+#include <charconv>
 #include <optional>
 #include <string>
 
@@ -36,6 +37,25 @@ void append_to_list(http::Fields& fields, FieldId id, std::string_view name, std
   joined.append(last);
   fields.remove(id);
   fields.add(name, joined);
+}
+
+/// Whether a line says who asks or what was asked for, as proxies tell it: Forwarded, X-Real-IP,
+/// X-Forwarded-*.
+bool speaks_for_others(const http::Fields& fields, const http::Fields::Line& line) noexcept {
+  constexpr std::string_view kPrefix = "x-forwarded-";
+  switch (line.id) {
+    case FieldId::forwarded:
+    case FieldId::x_real_ip:
+    case FieldId::x_forwarded_for:
+    case FieldId::x_forwarded_host:
+    case FieldId::x_forwarded_port:
+    case FieldId::x_forwarded_proto:
+      return true;
+    case FieldId::other:
+      return http::equals_ignoring_case(fields.name(line).substr(0, kPrefix.size()), kPrefix);
+    default:
+      return false;
+  }
 }
 
 /// "for=…;host=…;proto=http" (RFC 7239, 4). IPv6 addresses and hosts with ports are quoted.
@@ -116,12 +136,8 @@ void set_forwarded(http::RequestHead& request, const ListenerContext& listener, 
     if (!ip.empty()) append_to_list(fields, FieldId::x_forwarded_for, "X-Forwarded-For", ip);
     append_to_list(fields, FieldId::forwarded, "Forwarded", forwarded);
   } else {
-    for (http::Fields::Line& line : fields.mutable_lines()) {
-      const bool forged = line.id == FieldId::forwarded || line.id == FieldId::x_real_ip ||
-                          line.id == FieldId::x_forwarded_for || line.id == FieldId::x_forwarded_host ||
-                          line.id == FieldId::x_forwarded_port || line.id == FieldId::x_forwarded_proto;
-      if (forged) fields.remove(line);
-    }
+    for (http::Fields::Line& line : fields.mutable_lines())
+      if (speaks_for_others(fields, line)) fields.remove(line);
     if (!ip.empty()) fields.add("X-Forwarded-For", ip);
     fields.add("Forwarded", forwarded);
   }
@@ -137,6 +153,25 @@ void set_forwarded(http::RequestHead& request, const ListenerContext& listener, 
   std::copy(name.begin(), name.end(), via.begin() + static_cast<std::ptrdiff_t>(protocol.size()));
   fields.add("Via", {via.data(), protocol.size() + name.size()});
   set_request_id(fields, trusted, random);
+}
+
+Hops count_hop(http::RequestHead& request) {
+  constexpr std::string_view kName = "Max-Forwards";
+  constexpr std::uint32_t kMost = 255;  // A higher count is passed on as this.
+  const http::Fields::Line* line = request.fields.find(kName);
+  if (!line) return Hops::left;
+  const std::string_view value = request.fields.value(*line);
+  std::uint32_t count = 0;
+  for (const char c : value) {
+    if (c < '0' || c > '9') return Hops::malformed;
+    count = std::min(count * 10 + static_cast<std::uint32_t>(c - '0'), kMost + 1);
+  }
+  if (value.empty()) return Hops::malformed;
+  if (count == 0) return Hops::none_left;
+  std::array<char, 3> text{};
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), count - 1).ptr;
+  request.fields.set(kName, {text.data(), static_cast<std::size_t>(end - text.data())});
+  return Hops::left;
 }
 
 }  // namespace lintel::proxy

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 #include "base/address.h"
@@ -37,5 +38,12 @@ struct Peer {
 /// one X-Request-Id.
 void set_forwarded(http::RequestHead& request, const ListenerContext& listener, const Peer& peer,
                    Random& random);
+
+/// What Max-Forwards says about going on (RFC 9110, 7.6.2).
+enum class Hops : std::uint8_t { left, none_left, malformed };
+
+/// Counts this hop: lowers Max-Forwards in `request` by one, if there is one. To be called for OPTIONS, which
+/// goes no further where none is left (TRACE never does).
+[[nodiscard]] Hops count_hop(http::RequestHead& request);
 
 }  // namespace lintel::proxy

@@ -91,11 +91,19 @@ Task<void> HttpSession::answer(http::ServerTransaction& transaction, const Route
   const http::RequestHead& request = transaction.request;
   LocalReply reply;
   std::string location;
+  const Hops hops = request.method == http::Method::options ? count_hop(transaction.request) : Hops::left;
   if (request.method == http::Method::connect || request.method == http::Method::trace) {
     record.end_reason = EndReason::route_method_not_allowed;
     reply.status = 405;
-    reply.field_name = "Allow";
-    reply.field_value = "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH";
+    reply.allow();
+  } else if (hops == Hops::none_left) {
+    record.end_reason = EndReason::route_respond;
+    reply.status = 200;
+    reply.allow();
+  } else if (hops == Hops::malformed) {
+    record.end_reason = EndReason::client_bad_request;
+    record.detail = "Max-Forwards is not a number";
+    reply.status = 400;
   } else if (route.body_limit != 0 && request.content_length.value_or(0) > route.body_limit) {
     record.end_reason = EndReason::client_too_large_body;
     reply.status = 413;

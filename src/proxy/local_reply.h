@@ -15,6 +15,12 @@ struct LocalReply {
   std::string_view content_type = "text/plain; charset=utf-8";
   std::string_view field_name;  ///< One more field; empty: none.
   std::string_view field_value;
+
+  /// Says which methods there are (RFC 9110, 10.2.1), as 405 must.
+  void allow() noexcept {
+    field_name = "Allow";
+    field_value = "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH";
+  }
 };
 
 /// Sends `reply` as the answer to `transaction` and notes it in `record`. The views in `reply` must outlive

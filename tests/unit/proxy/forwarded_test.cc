@@ -30,7 +30,7 @@ constexpr Row kRows[] = {
     {"forged by a stranger", "192.0.2.7",
      "X-Forwarded-For: 10.0.0.1\r\nForwarded: for=10.0.0.1\r\nX-Real-IP: 10.0.0.1\r\n"
      "X-Forwarded-Proto: https\r\nX-Forwarded-Host: evil\r\nX-Forwarded-Port: 1\r\n"
-     "x-forwarded-for: 10.0.0.2\r\n",
+     "x-forwarded-for: 10.0.0.2\r\nX-FORWARDED-Prefix: /admin\r\n",
      "192.0.2.7",
      "X-Forwarded-For: 192.0.2.7\n"
      "Forwarded: for=192.0.2.7;host=\"a.test:81\";proto=http\n"
@@ -173,4 +173,25 @@ TEST_CASE("forwarded: HTTP/1.0 without Host") {
   CHECK(has(got, "Forwarded: for=192.0.2.7;proto=http\r\n"));
   CHECK_FALSE(has(got, "X-Forwarded-Host"));
   CHECK(client.received.empty());
+}
+
+TEST_CASE("forwarded: Max-Forwards counts hops") {
+  struct Count {
+    const char* value;
+    Hops hops;
+    const char* left;
+  };
+  for (const Count& row : {Count{"10", Hops::left, "9"}, Count{"1", Hops::left, "0"},
+                           Count{"0", Hops::none_left, "0"}, Count{"000", Hops::none_left, "000"},
+                           Count{"99999999999999999999", Hops::left, "255"}, Count{"", Hops::malformed, ""},
+                           Count{"-1", Hops::malformed, "-1"}, Count{"1 ,2", Hops::malformed, "1 ,2"}}) {
+    CAPTURE(row.value);
+    http::RequestHead request;
+    request.fields.add("Max-Forwards", row.value);
+    CHECK(count_hop(request) == row.hops);
+    CHECK(request.fields.get("max-forwards") == row.left);
+  }
+  http::RequestHead request;
+  CHECK(count_hop(request) == Hops::left);
+  CHECK(request.fields.count() == 0);
 }

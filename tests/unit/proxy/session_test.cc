@@ -286,6 +286,12 @@ TEST_CASE("session: answers of its own") {
       {"GET /none HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 404 Not Found", "", "route.none"},
       {"TRACE /hello HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 405 Method Not Allowed",
        "Allow: ", "route.method_not_allowed"},
+      {"OPTIONS /none HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n", "HTTP/1.1 200 OK",
+       "Allow: ", "route.respond"},
+      {"OPTIONS /none HTTP/1.1\r\nHost: a\r\nMax-Forwards: x\r\n\r\n", "HTTP/1.1 400 Bad Request", "",
+       "client.bad_request"},
+      {"OPTIONS /none HTTP/1.1\r\nHost: a\r\nMax-Forwards: 1\r\n\r\n", "HTTP/1.1 404 Not Found", "",
+       "route.none"},
   };
   Wire& client = bench.client();
   for (const Row& row : rows) {
@@ -298,6 +304,17 @@ TEST_CASE("session: answers of its own") {
     CHECK(bench.ends() == row.reason);
     CHECK_FALSE(client.over());
   }
+}
+
+TEST_CASE("session: what follows a refused CONNECT is no request") {
+  Bench bench;
+  Wire& client = bench.client("CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n" + std::string(kGet));
+  CHECK(begins(client.received, "HTTP/1.1 405 "));
+  CHECK(has(client.received, "Connection: close\r\n"));
+  CHECK(count(client.received, "HTTP/1.1 ") == 1);
+  CHECK(bench.accepted.empty());
+  bench.pass(3s);
+  CHECK(bench.sessions.count() == 0);
 }
 
 TEST_CASE("session: the pool has nobody") {
