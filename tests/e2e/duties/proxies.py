@@ -67,17 +67,20 @@ http {{
   fastcgi_temp_path {directory}/fastcgi;
   uwsgi_temp_path {directory}/uwsgi;
   scgi_temp_path {directory}/scgi;
+  client_max_body_size 0;
+  map $http_host $forwarded_host {{ default $http_host; '' $host; }}
   map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}
   upstream site {{ server {origin}; keepalive 16; }}
   server {{
     listen 127.0.0.1:{port};
+    server_name localhost;
     {setup}
     location / {{
       proxy_pass http://site;
       proxy_http_version 1.1;
       proxy_request_buffering off;
       proxy_buffering off;
-      proxy_set_header Host $http_host;
+      proxy_set_header Host $forwarded_host;
       proxy_set_header Upgrade $http_upgrade;
       proxy_set_header Connection $connection_upgrade;
       proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
@@ -102,7 +105,7 @@ class Peer:
     """haproxy or nginx. What they do not answer soon they do not answer at all."""
 
     is_peer = True
-    patience = 2.0
+    patience = 1.0
 
     def __init__(self, setup, origin, directory):
         directory = pathlib.Path(directory)

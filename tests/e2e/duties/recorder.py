@@ -27,7 +27,7 @@ REQUEST_LINE = re.compile(rb"(%s) ([!-\"$-~]+) (HTTP/1\.[01])" % TOKEN)
 FIELD = re.compile(rb"(%s):[ \t]*(.*?)[ \t]*" % TOKEN, re.DOTALL)
 HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*(?::\d*)?|\[[0-9A-Fa-f:.]+\](?::\d*)?")
 CHUNK = re.compile(rb"([0-9A-Fa-f]{1,16})((?:[ \t]*;[\t -~]*)?)")
-CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+DANGEROUS = re.compile(rb"[\x00\r\n]")  # RFC 9110, 5.5: never to be kept, whatever else a value may hold.
 
 
 @dataclasses.dataclass
@@ -73,7 +73,7 @@ def parse(number, head):
     fields = []
     for line in lines:
         match = FIELD.fullmatch(line)
-        if not match or CONTROL.search(line):
+        if not match or DANGEROUS.search(line):
             seen.faults.append(f"field line {line!r}")
             continue
         fields.append((match[1].decode("latin-1"), match[2].decode("latin-1")))
@@ -86,7 +86,8 @@ def parse(number, head):
 
 def _routing_faults(seen):
     faults = []
-    if not (seen.target.startswith("/") or (seen.target == "*" and seen.method == "OPTIONS")):
+    own_form = {"OPTIONS": "*", "CONNECT": seen.fields.get("host")}.get(seen.method)
+    if not seen.target.startswith("/") and seen.target != own_form:
         faults.append(f"target {seen.target!r} is not in origin form")
     hosts = seen.fields.all("host")
     if len(hosts) != 1 or not HOST.fullmatch(hosts[0]):
@@ -117,12 +118,13 @@ def _hop_faults(seen):
 
 
 class Connection(wire.Wire):
-    """One connection of the proxy. `number` counts from 0."""
+    """One connection of the proxy. `number` counts from 0; `grown` is called when a body has grown."""
 
-    def __init__(self, sock, number):
+    def __init__(self, sock, number, grown):
         super().__init__(sock, timeout=None)
         self.number = number
         self.seen = []
+        self._grown = grown
 
     def read_body(self, seen):
         """Reads the body to its end into `seen`. Raises Closed if it is cut off."""
@@ -138,6 +140,7 @@ class Connection(wire.Wire):
                 piece = self.take(left)
                 seen.body += piece
                 left -= len(piece)
+                self._grown()
             seen.raw_body = seen.body
         seen.complete = True
 
@@ -156,6 +159,7 @@ class Connection(wire.Wire):
             data = self.exactly(size + 2)
             seen.raw_body += data
             seen.body += data[:-2]
+            self._grown()
             if data[-2:] != b"\r\n":
                 seen.faults.append(f"chunk ends in {data[-2:]!r}")
                 raise Closed("broken")
@@ -164,7 +168,7 @@ class Connection(wire.Wire):
             match = FIELD.fullmatch(line)
             if match:
                 lines.append((match[1].decode("latin-1"), match[2].decode("latin-1")))
-            if not match or CONTROL.search(line):
+            if not match or DANGEROUS.search(line):
                 seen.faults.append(f"trailer line {line!r}")
         seen.trailers = Fields(lines)
 
@@ -225,9 +229,13 @@ class Recorder:
             except OSError:
                 return
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection = Connection(sock, len(self._connections))
+            connection = Connection(sock, len(self._connections), self._wake)
             self._connections.append(connection)
             threading.Thread(target=self._run, args=(connection,), daemon=True).start()
+
+    def _wake(self):
+        with self._lock:
+            self._lock.notify_all()
 
     def _run(self, connection):
         try:

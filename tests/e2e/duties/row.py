@@ -4,8 +4,11 @@ import dataclasses
 import typing
 
 CRLF = b"\r\n"
-#: A request that nobody may ever see: it stands in the bytes that a fooled reader takes for a request.
+#: A request that nobody may ever see: it stands in bytes that only a fooled reader takes for a request.
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: test\r\nX-Smuggled: "
+#: A request behind one that is refused: not served by Lintel, which ends the connection; a peer that is content with
+#: what came before may serve it.
+AFTER = b"GET /after HTTP/1.1\r\nHost: test\r\n\r\n"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,7 +21,7 @@ class Row:
     `expect` are the checks of `expect`, each called with the evidence.
     `origin` is what the server does for each request (see `recorder`): the default answers 200 and names the request.
     `setup` is the configuration (see `proxies`).
-    `choice`: the RFCs allow other safe behaviours, so that peers are asked only to be safe.
+    `choice`: the RFCs allow other safe behaviours, so that peers are asked only to be safe, and what `peer` checks.
     `lintel_only`: asks for a setting that peers have no like of; they are not asked.
     `probe`: ask once more on the same connection, to see whether it goes on. Not for tunnels.
     `methods`: of the requests that are answered, where the first word of the bytes sent does not say it.
@@ -32,6 +35,7 @@ class Row:
     origin: typing.Any = None
     setup: str = "plain"
     choice: bool = False
+    peer: tuple = ()
     lintel_only: bool = False
     probe: bool = True
     methods: tuple = ()

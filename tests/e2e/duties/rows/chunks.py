@@ -8,7 +8,7 @@ from ..stage import half_close, hang_up, origin_sees
 HEAD = post("Transfer-Encoding: chunked")
 LAST = b"0\r\n\r\n"
 
-#: What no reader may accept.
+#: What no reader may accept, except for extensions and trailers, which may be dropped unread.
 MALFORMED = [
     ("no-size", b"\r\n" + LAST, "A chunk begins with its size."),
     ("minus", b"-1\r\n\r\n" + LAST, "A size has no sign."),
@@ -88,7 +88,8 @@ FORBIDDEN = ["Content-Length", "Transfer-Encoding", "Host", "Connection", "Trail
              "If-Match", "Proxy-Authorization", "X-Forwarded-For", "Forwarded", "Upgrade", "Via", "Set-Cookie"]
 
 ROWS = [
-    row(f"chunk-{name}", "RFC 9112 7.1", duty, HEAD + body, answered(400), ends(), never_complete_if_seen())
+    row(f"chunk-{name}", "RFC 9112 7.1", duty, HEAD + body, answered(400), ends(), never_complete_if_seen(),
+        choice=name.startswith(("trailer-", "extension-")))
     for name, body, duty in MALFORMED
 ] + [
     row(f"chunk-{name}", "RFC 9112 7.1", duty + " Lintel refuses it.", HEAD + body, answered(400), ends(),

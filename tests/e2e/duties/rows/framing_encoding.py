@@ -50,7 +50,7 @@ NOT_CHUNKED = [
 ]
 
 #: May be taken for chunked by a lenient reader or refused; either is safe if the origin is sent clean framing.
-LENIENT = {"identity", "comma-before", "comma-after", "folded", "folded-after", "repeated", "chunked-twice",
+LENIENT = {"identity", "bare-cr", "comma-before", "comma-after", "folded", "folded-after", "repeated", "chunked-twice",
            "repeated-identity", "repeated-empty", "empty", "space-before-name"}
 
 NAMES = [
@@ -71,12 +71,13 @@ ROWS = [
         "space-before-colon", "comma-after", "nul", "bare-cr")
 ] + [
     row(f"encoding-name-{name}", "RFC 9110 5.1", duty, post("Content-Length: 5", line, body=END),
-        forwarded(None, END, "length", lacks=("Transfer-Encoding", "Transfer_Encoding")), answered(200), stays())
+        forwarded(None, END, "length", lacks=("Transfer-Encoding", "Transfer_Encoding")), answered(200), stays(),
+        choice=True)
     for name, line, duty in NAMES
 ] + [
     row("encoding-chunked", "RFC 9112 7.1", "A chunked body is decoded and sent on in chunks of our own.",
         post("Transfer-Encoding: chunked", body=chunked(b"hello", b" ", b"world")),
-        forwarded("POST / HTTP/1.1", b"hello world", "chunked", has={"Transfer-Encoding": ["chunked"]}),
+        forwarded("POST / HTTP/1.1", b"hello world", "chunked"),
         answered(200), stays()),
     row("encoding-case", "RFC 9112 7", "Names of codings have no case.",
         post("Transfer-Encoding: ChUnKeD", body=chunked(b"hello")),
@@ -104,11 +105,14 @@ ROWS = [
         head("POST / HTTP/1.0", "Content-Length: 5", "Transfer-Encoding: chunked") + BOTH, rejected(400), choice=True),
     row("encoding-after-length", "RFC 9112 6.1", "CL.TE: both framings in one request are refused; where they are not, "
         "the length must go and the connection must end.",
-        post("Content-Length: 5", "Transfer-Encoding: chunked", body=BOTH), rejected(400), ends()),
+        post("Content-Length: 5", "Transfer-Encoding: chunked", body=BOTH), rejected(400), ends(), choice=True,
+        peer=(ends(),)),
     row("encoding-before-length", "RFC 9112 6.1", "TE.CL: as CL.TE, whatever the order of the fields.",
-        post("Transfer-Encoding: chunked", "Content-Length: 5", body=BOTH), rejected(400), ends()),
+        post("Transfer-Encoding: chunked", "Content-Length: 5", body=BOTH), rejected(400), ends(), choice=True,
+        peer=(ends(),)),
     row("encoding-and-length-zero", "RFC 9112 6.1", "Both framings: a length of 0 is a length.",
-        post("Content-Length: 0", "Transfer-Encoding: chunked", body=BOTH), rejected(400), ends()),
+        post("Content-Length: 0", "Transfer-Encoding: chunked", body=BOTH), rejected(400), ends(), choice=True,
+        peer=(ends(),)),
     row("encoding-and-length-agreeing", "RFC 9112 6.1", "Both framings that happen to end at one byte are refused too.",
         post("Content-Length: 10", "Transfer-Encoding: chunked", body=chunked(b"")[:0] + b"5\r\nhello\r\n0\r\n\r\n"),
         rejected(400), ends(), choice=True),
@@ -118,5 +122,6 @@ ROWS = [
         post("Content-Length: 5", "Transfer-Encoding: chunked", "Content-Length: 6", body=BOTH), rejected(400), ends(),
         choice=True),
     row("encoding-on-get-and-length", "RFC 9112 6.1", "The method makes no difference to faulty framing.",
-        get("/", "Content-Length: 5", "Transfer-Encoding: chunked") + BOTH, rejected(400), ends()),
+        get("/", "Content-Length: 5", "Transfer-Encoding: chunked") + BOTH, rejected(400), ends(), choice=True,
+        peer=(ends(),)),
 ]

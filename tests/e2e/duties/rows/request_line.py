@@ -1,11 +1,10 @@
 """The request line (RFC 9112, 3) and HTTP versions (RFC 9112, 2.3 and 2.5)."""
 
 from ..expect import answered, ends, forwarded, rejected, saw, stays
-from ..row import SMUGGLED, get, head, row
+from ..row import AFTER, get, head, row
 from ..stage import half_close
 
 H = b"\r\nHost: test\r\n\r\n"
-NEXT = SMUGGLED
 
 #: id, the request line, the duty. A lenient reader may take some of these; it must then send on a clean line.
 MALFORMED = [
@@ -52,7 +51,7 @@ CHOICES = {"two-spaces-first", "two-spaces-last", "tab-first", "tab-last", "trai
            "high-bit-in-target", "vertical-tab", "bare-cr-end", "version-none-but-space", "version-two-digits"}
 
 ROWS = [
-    row(f"line-{name}", "RFC 9112 3", duty, line + H + NEXT, rejected(400), choice=name in CHOICES)
+    row(f"line-{name}", "RFC 9112 3", duty, line + H + AFTER, rejected(400), choice=name in CHOICES)
     for name, line, duty in MALFORMED
 ] + [
     row("line-http09", "RFC 9112 2.3", "HTTP/0.9 is not spoken: no answer without a head.",

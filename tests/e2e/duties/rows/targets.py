@@ -1,7 +1,9 @@
 """Forms of the request target: absolute, authority, asterisk (RFC 9112, 3.2), CONNECT, TRACE and OPTIONS."""
 
+from harness.wire import response
+
 from ..expect import answered, ends, forwarded, got, rejected, saw, stays
-from ..row import SMUGGLED, get, head, row
+from ..row import AFTER, get, head, row
 
 #: id, target, what goes on, the duty; Host is "test" and agrees.
 ABSOLUTE = [
@@ -41,6 +43,7 @@ FORMS = [
     ("backslash", "\\a", "A backslash is no slash."),
     ("authority", "test:80", "The authority form is for CONNECT only."),
 ]
+REFUSES = response(405, b"")
 LENGTH = f"Content-Length: {len(get('/smuggled'))}"
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
 
@@ -49,11 +52,11 @@ ROWS = [
         answered(200), stays(), choice=name in ("dot-segments", "default-port"))
     for name, target, sent, duty in ABSOLUTE
 ] + [
-    row(f"absolute-{name}", "RFC 9112 3.2.2", "Refused: " + duty, get(target) + SMUGGLED, rejected(400),
+    row(f"absolute-{name}", "RFC 9112 3.2.2", "Refused: " + duty, get(target) + AFTER, rejected(400),
         choice=name in CHOICES)
     for name, target, duty in BAD
 ] + [
-    row(f"target-{name}", "RFC 9112 3.2", duty, get(target) + SMUGGLED, rejected(400))
+    row(f"target-{name}", "RFC 9112 3.2", duty, get(target) + AFTER, rejected(400))
     for name, target, duty in FORMS
 ] + [
     row(f"asterisk-{method.lower()}", "RFC 9112 3.2.4", "The asterisk is for OPTIONS only.",
@@ -83,7 +86,8 @@ ROWS = [
         head("OPTIONS /a HTTP/1.1", "Content-Type: text/plain", "Content-Length: 5") + b"hello",
         forwarded("OPTIONS /a HTTP/1.1", b"hello"), answered(200), stays()),
     row("connect", "RFC 9110 9.3.6", "CONNECT opens no tunnel here: it is refused, and nothing behind it is relayed.",
-        head("CONNECT test:443 HTTP/1.1", host="test:443") + SMUGGLED, answered(405), saw(0), ends(), choice=True),
+        head("CONNECT test:443 HTTP/1.1", host="test:443") + AFTER, answered(405), saw(0), ends(), origin=REFUSES,
+        choice=True),
     row("connect-path", "RFC 9112 3.2.3", "CONNECT with a path is malformed.",
         head("CONNECT / HTTP/1.1"), rejected(400)),
     row("connect-no-port", "RFC 9110 9.3.6", "CONNECT without a port is malformed.",
@@ -92,7 +96,7 @@ ROWS = [
         head("CONNECT other:443 HTTP/1.1", host="test:443"), rejected(400), choice=True),
     row("connect-with-length", "RFC 9110 9.3.6", "CONNECT with a body: the body is not taken for a request.",
         head("CONNECT test:443 HTTP/1.1", LENGTH, host="test:443") + get("/smuggled"), saw(0),
-        choice=True),
+        origin=REFUSES, choice=True),
     row("trace", "RFC 9110 9.3.8", "TRACE would show what intermediaries add: 405.",
         head("TRACE /a HTTP/1.1"), answered(405), saw(0), stays(), choice=True),
     row("trace-allow", "RFC 9110 15.5.6", "A 405 lists the methods that are allowed.",
