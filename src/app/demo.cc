@@ -101,7 +101,8 @@ Demo::Demo(http::Workspace& workspace, std::uint16_t port) {
 
 tl::expected<void, std::string> Demo::start() {
   for (std::size_t i = 0; i < servers_.size(); ++i) {
-    const WantedBind wanted{{Endpoint::Kind::ip, "127.0.0.1", 0}, "demo", "the machine's loopback"};
+    const WantedBind wanted{
+        {Endpoint::Kind::ip, "127.0.0.1", 0}, config::Protocol::http, "demo", "the machine's loopback"};
     auto bound = BoundAddress::open(wanted, true);
     if (!bound) return tl::unexpected(bound.error());
     auto socket = bound->add_socket();

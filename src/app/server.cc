@@ -135,7 +135,7 @@ void Server::log_start() const {
     std::vector<std::string> addresses;
     addresses.reserve(listener.bind.size());
     for (const Endpoint& bind : listener.bind) {
-      addresses.push_back(listeners_.at(bind.to_string()).address().to_string());
+      addresses.push_back(listeners_.at(bind_key(bind, listener.protocol)).address().to_string());
     }
     listeners += (listeners.empty() ? "" : "; ") + listener.name + " on " + join(addresses);
   }

@@ -88,7 +88,7 @@ class Server {
   BoundAddresses listeners_;
   BoundAddresses admin_addresses_;
   std::map<std::string, int> admin_numbers_;  ///< LocalServer's, by bind.
-  std::map<std::string, std::shared_ptr<ConnectionCount>> counts_;
+  std::map<std::string, std::shared_ptr<proxy::ConnectionCount>> counts_;
   std::unique_ptr<LineLog> access_log_;
   std::unique_ptr<LineLog> old_access_log_;  ///< Until every worker has the new one.
 

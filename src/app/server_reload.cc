@@ -16,9 +16,13 @@ std::vector<std::string> names_of(const BoundAddresses& addresses) {
   return names;
 }
 
-bool has_port(const BoundAddresses& addresses, std::uint16_t port) {
-  return std::any_of(addresses.begin(), addresses.end(),
-                     [port](const auto& one) { return one.second.address().port() == port; });
+/// Whether a socket of ours is on the same port, and of the same kind.
+bool shares_port(const BoundAddresses& addresses, const WantedBind& wanted) {
+  const bool udp = wanted.protocol == config::Protocol::udp;
+  return std::any_of(addresses.begin(), addresses.end(), [&](const auto& one) {
+    return one.second.address().port() == wanted.endpoint.port &&
+           (one.second.wanted().protocol == config::Protocol::udp) == udp;
+  });
 }
 
 log::LogSettings log_settings(const config::Log& log) {
@@ -54,18 +58,17 @@ tl::expected<Server::Prepared, std::string> Server::prepare(Loaded loaded) {
 tl::expected<void, std::string> Server::open_binds(Prepared& prepared) {
   for (const WantedBind& wanted : prepared.listener_change.opened) {
     // Our own socket may be on the same port, as when 127.0.0.1:80 becomes :80.
-    const std::uint16_t port = wanted.endpoint.port;
-    const bool alone = !has_port(listeners_, port) && !has_port(prepared.listeners, port);
+    const bool alone = !shares_port(listeners_, wanted) && !shares_port(prepared.listeners, wanted);
     auto bound = BoundAddress::open(wanted, alone);
     if (!bound) return tl::unexpected(bound.error());
-    prepared.listeners.emplace(wanted.endpoint.to_string(), std::move(*bound));
+    prepared.listeners.emplace(wanted.key(), std::move(*bound));
   }
   for (const WantedBind& wanted : prepared.admin_change.opened) {
     auto bound = BoundAddress::open(wanted, true);
     if (!bound) return tl::unexpected(bound.error());
     auto socket = bound->add_socket();
     if (!socket) return tl::unexpected(socket.error());
-    const std::string name = wanted.endpoint.to_string();
+    const std::string name = wanted.key();
     prepared.admin_sockets.emplace(name, std::move(*socket));
     prepared.admin.emplace(name, std::move(*bound));
   }
@@ -150,10 +153,10 @@ void Server::commit_admin(Prepared& prepared) {
 }
 
 std::vector<std::shared_ptr<Publication>> Server::publications(Prepared& prepared) {
-  std::map<std::string, std::shared_ptr<ConnectionCount>> counts;
+  std::map<std::string, std::shared_ptr<proxy::ConnectionCount>> counts;
   for (const config::Listener& listener : snapshot_->config.listeners) {
     auto& count = counts_[listener.name];
-    if (!count) count = std::make_shared<ConnectionCount>();
+    if (!count) count = std::make_shared<proxy::ConnectionCount>();
     counts.emplace(listener.name, count);
   }
   counts_ = counts;

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <set>
 
+#include "net/datagram.h"
 #include "net/socket.h"
 
 namespace lintel::app {
@@ -55,12 +56,13 @@ std::string lower_first(std::string text) {
 /// The first socket of an address. ":80" falls back to IPv4 where the kernel has no IPv6.
 Result<int> open_first(const WantedBind& wanted, bool alone, SocketAddress& address) {
   const bool is_unix = wanted.endpoint.kind == Endpoint::Kind::unix_socket;
+  const bool is_udp = wanted.protocol == config::Protocol::udp;
   const auto open = [&]() -> Result<int> {
     if (alone && !is_unix && address.port() != 0) {
-      const Result<void> free = net::probe_bind(address);
+      const Result<void> free = is_udp ? net::probe_datagram_bind(address) : net::probe_bind(address);
       if (!free) return tl::unexpected(free.error());
     }
-    return net::open_listener(address, !is_unix);
+    return is_udp ? net::open_datagram_listener(address) : net::open_listener(address, !is_unix);
   };
   Result<int> fd = open();
   const bool lacks_ipv6 = !fd && (fd.error().sys == EAFNOSUPPORT || fd.error().sys == EADDRNOTAVAIL);
@@ -73,6 +75,10 @@ Result<int> open_first(const WantedBind& wanted, bool alone, SocketAddress& addr
 
 }  // namespace
 
+std::string bind_key(const Endpoint& endpoint, config::Protocol protocol) {
+  return endpoint.to_string() + (protocol == config::Protocol::udp ? "/udp" : "");
+}
+
 OwnedFd::~OwnedFd() {
   if (fd_ >= 0) close(fd_);
 }
@@ -81,7 +87,8 @@ std::vector<WantedBind> listener_binds(const config::Config& config) {
   std::vector<WantedBind> wanted;
   for (const config::Listener& listener : config.listeners) {
     for (const Endpoint& bind : listener.bind) {
-      wanted.push_back({bind, "listener \"" + listener.name + "\"", "listeners[" + listener.name + "].bind"});
+      wanted.push_back({bind, listener.protocol, "listener \"" + listener.name + "\"",
+                        "listeners[" + listener.name + "].bind"});
     }
   }
   return wanted;
@@ -90,7 +97,9 @@ std::vector<WantedBind> listener_binds(const config::Config& config) {
 std::vector<WantedBind> admin_binds(const config::Config& config) {
   std::vector<WantedBind> wanted;
   wanted.reserve(config.admin.bind.size());
-  for (const Endpoint& bind : config.admin.bind) wanted.push_back({bind, "admin", "admin.bind", true});
+  for (const Endpoint& bind : config.admin.bind) {
+    wanted.push_back({bind, config::Protocol::http, "admin", "admin.bind", true});
+  }
   return wanted;
 }
 
@@ -116,8 +125,10 @@ tl::expected<BoundAddress, std::string> BoundAddress::open(const WantedBind& wan
 tl::expected<OwnedFd, std::string> BoundAddress::add_socket() {
   const bool is_unix = address_.family() == AF_UNIX;
   if (!is_unix && first_.get() >= 0) return std::move(first_);
-  Result<int> fd =
-      is_unix ? Result<int>(fcntl(first_.get(), F_DUPFD_CLOEXEC, 0)) : net::open_listener(address_, true);
+  const bool is_udp = wanted_.protocol == config::Protocol::udp;
+  Result<int> fd = is_unix  ? Result<int>(fcntl(first_.get(), F_DUPFD_CLOEXEC, 0))
+                   : is_udp ? net::open_datagram_listener(address_)
+                            : net::open_listener(address_, true);
   if (fd && *fd < 0) fd = tl::unexpected(make_system_error(errno, "dup"));
   if (!fd) return tl::unexpected(listen_error_text(wanted_, fd.error()));
   return OwnedFd(*fd);
@@ -133,7 +144,7 @@ BindChange bind_change(const std::vector<std::string>& open, const std::vector<W
   BindChange change;
   std::set<std::string> names;
   for (const WantedBind& bind : wanted) {
-    const std::string name = bind.endpoint.to_string();
+    const std::string name = bind.key();
     const bool is_new = names.insert(name).second;
     if (is_new && std::find(open.begin(), open.end(), name) == open.end()) change.opened.push_back(bind);
   }

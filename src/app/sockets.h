@@ -37,12 +37,18 @@ class OwnedFd {
   int fd_ = -1;
 };
 
+/// What a bind is known by: its address as the configuration writes it, with "/udp" behind it where datagrams
+/// are received. One port may serve both.
+[[nodiscard]] std::string bind_key(const Endpoint& endpoint, config::Protocol protocol);
+
 /// One address that a configuration wants to be listened on.
 struct WantedBind {
   Endpoint endpoint;
+  config::Protocol protocol = config::Protocol::http;
   std::string owner;          ///< For messages: `listener "web"`, "admin".
   std::string setting;        ///< For messages: "listeners.web.bind".
   bool private_file = false;  ///< A Unix socket gets mode 0660.
+  [[nodiscard]] std::string key() const { return bind_key(endpoint, protocol); }
 };
 
 [[nodiscard]] std::vector<WantedBind> listener_binds(const config::Config& config);
@@ -63,8 +69,8 @@ class BoundAddress {
   BoundAddress& operator=(const BoundAddress&) = delete;
   ~BoundAddress() = default;
 
-  /// One more socket that accepts on the address: another queue for TCP, another descriptor of the one queue
-  /// for a Unix socket. Errors for people.
+  /// One more socket that accepts or receives on the address: another queue for TCP and UDP, another
+  /// descriptor of the one queue for a Unix socket. Errors for people.
   [[nodiscard]] tl::expected<OwnedFd, std::string> add_socket();
   /// Removes a Unix socket's file.
   void remove_file() const noexcept;
@@ -78,16 +84,16 @@ class BoundAddress {
 
   WantedBind wanted_;
   SocketAddress address_;
-  OwnedFd first_;  ///< TCP: until the first add_socket. Unix: the socket itself.
+  OwnedFd first_;  ///< TCP, UDP: until the first add_socket. Unix: the socket itself.
 };
 
-/// Open binds by what the configuration calls them.
+/// Open binds by bind_key.
 using BoundAddresses = std::map<std::string, BoundAddress>;
 
 /// What has to be done to get from one set of binds to another.
 struct BindChange {
   std::vector<WantedBind> opened;
-  std::vector<std::string> closed;
+  std::vector<std::string> closed;  ///< Keys.
 };
 [[nodiscard]] BindChange bind_change(const std::vector<std::string>& open,
                                      const std::vector<WantedBind>& wanted);

@@ -2,12 +2,14 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <cstring>
-#include <set>
 #include <utility>
 
+#include "app/sockets.h"
 #include "base/random.h"
 #include "proxy/client_connection.h"
+#include "proxy/udp_listener.h"
 
 namespace lintel::app {
 namespace {
@@ -27,7 +29,7 @@ struct Worker::ListenerState {
       : name(n), stats(std::move(s)) {}
   std::string name;
   std::shared_ptr<proxy::ListenerStats> stats;
-  std::shared_ptr<ConnectionCount> count;
+  std::shared_ptr<proxy::ConnectionCount> count;
   proxy::Sessions sessions;
   std::size_t connections = 0;  ///< serve() that run.
   bool removed = false;         ///< No longer in the configuration.
@@ -47,6 +49,16 @@ struct Worker::Listening {
   ListenerState* listener = nullptr;
   bool stopped = false;
   net::Scope scope;  ///< accept_loop.
+};
+
+/// One socket that the worker receives datagrams on.
+struct Worker::Receiving {
+  Receiving(proxy::WorkerContext& worker, int fd, std::string b) : udp(worker, fd), bind(std::move(b)) {}
+  void assign(ListenerState& listener) {
+    udp.assign(listener.name, listener.sessions, listener.count, listener.stats);
+  }
+  proxy::UdpListener udp;
+  std::string bind;
 };
 
 Worker::Worker(std::uint32_t index, proxy::WorkerStats& stats)
@@ -85,8 +97,9 @@ net::Task<void> Worker::apply(std::shared_ptr<Publication> publication, std::fun
 net::Task<void> Worker::close_unnamed(const proxy::Snapshot& snapshot) {
   std::set<std::string> named;
   for (const config::Listener& listener : snapshot.config.listeners) {
-    for (const Endpoint& bind : listener.bind) named.insert(bind.to_string());
+    for (const Endpoint& bind : listener.bind) named.insert(bind_key(bind, listener.protocol));
   }
+  stop_receiving(named);
   for (const auto& listening : listening_) {
     if (!named.contains(listening->bind)) listening->stop();
   }
@@ -110,9 +123,12 @@ void Worker::update_listeners(const Publication& publication) {
   }
   for (const config::Listener& listener : publication.snapshot->config.listeners) {
     for (const Endpoint& bind : listener.bind) {
-      const std::string key = bind.to_string();
+      const std::string key = bind_key(bind, listener.protocol);
       for (const auto& listening : listening_) {
         if (listening->bind == key) listening->listener = listeners_[listener.name].get();
+      }
+      for (Receiving* receiving : receiving_) {
+        if (receiving->bind == key) receiving->assign(*listeners_[listener.name]);
       }
     }
   }
@@ -120,20 +136,51 @@ void Worker::update_listeners(const Publication& publication) {
     ListenerState& state = *at->second;
     if (state.removed) state.sessions.drain();
     state.sessions.forget_generation();
-    at = state.removed && state.connections == 0 ? listeners_.erase(at) : std::next(at);
+    at = state.removed && state.connections == 0 && state.sessions.count() == 0 ? listeners_.erase(at) : std::next(at);
   }
 }
 
 void Worker::open(const Publication& publication) {
   for (const Publication::Socket& socket : publication.sockets) {
-    auto& added = listening_.emplace_back(std::make_unique<Listening>(loop_, socket.fd, socket.bind));
     for (const config::Listener& listener : publication.snapshot->config.listeners) {
       for (const Endpoint& bind : listener.bind) {
-        if (bind.to_string() == socket.bind) added->listener = listeners_[listener.name].get();
+        if (bind_key(bind, listener.protocol) != socket.bind) continue;
+        ListenerState& state = *listeners_[listener.name];
+        if (listener.protocol == config::Protocol::udp) {
+          open_datagrams(socket, state);
+        } else {
+          open_stream(socket, state);
+        }
       }
     }
-    added->scope.spawn(accept_loop(*added));
   }
+}
+
+void Worker::open_stream(const Publication::Socket& socket, ListenerState& listener) {
+  auto& added = listening_.emplace_back(std::make_unique<Listening>(loop_, socket.fd, socket.bind));
+  added->listener = &listener;
+  added->scope.spawn(accept_loop(*added));
+}
+
+void Worker::open_datagrams(const Publication::Socket& socket, ListenerState& listener) {
+  auto added = std::make_unique<Receiving>(*context_, socket.fd, socket.bind);
+  added->assign(listener);
+  if (const Result<void> started = added->udp.start(); !started) {
+    log::error({{"listener", listener.name}, {"bind", socket.bind}}, "cannot receive datagrams: {}",
+               std::strerror(started.error().sys));
+    added->udp.stop();
+    return;
+  }
+  receiving_.push_back(added.get());
+  sessions_.spawn(receive(std::move(added)));
+}
+
+/// Stops what no configuration names; the sessions that are there go on.
+void Worker::stop_receiving(const std::set<std::string>& except) {
+  const auto kept = [&](const Receiving* one) { return except.contains(one->bind); };
+  const auto gone = std::stable_partition(receiving_.begin(), receiving_.end(), kept);
+  for (auto at = gone; at != receiving_.end(); ++at) (*at)->udp.stop();
+  receiving_.erase(gone, receiving_.end());
 }
 
 // --- The end
@@ -143,6 +190,7 @@ void Worker::drain(std::function<void()> done) {
 }
 
 net::Task<void> Worker::finish(std::function<void()> done) {
+  stop_receiving({});
   for (const auto& listening : listening_) listening->stop();
   for (const auto& listening : listening_) co_await listening->scope.join();
   listening_.clear();
@@ -213,7 +261,7 @@ net::Task<bool> Worker::wait_for_place(Listening& listening) {
 }
 
 net::Task<void> Worker::serve(ListenerState& listener, net::StreamPtr client) {
-  const std::shared_ptr<ConnectionCount> count = listener.count;
+  const std::shared_ptr<proxy::ConnectionCount> count = listener.count;
   const std::shared_ptr<proxy::ListenerStats> stats = listener.stats;
   ++listener.connections;
   stats->accepts_ok.add();
@@ -222,6 +270,11 @@ net::Task<void> Worker::serve(ListenerState& listener, net::StreamPtr client) {
   stats->connections.sub();
   --listener.connections;
   count->give();
+}
+
+/// Keeps a socket's sessions until the last one has ended.
+net::Task<void> Worker::receive(std::unique_ptr<Receiving> receiving) {
+  co_await receiving->udp.run();
 }
 
 }  // namespace lintel::app

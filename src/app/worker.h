@@ -1,12 +1,12 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <list>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -17,6 +17,7 @@
 #include "net/scope.h"
 #include "net/socket.h"
 #include "proxy/access_log.h"
+#include "proxy/connection_count.h"
 #include "proxy/generation.h"
 #include "proxy/sessions.h"
 #include "proxy/snapshot.h"
@@ -24,30 +25,15 @@
 
 namespace lintel::app {
 
-/// Connections of one listener over all workers, for limits.connections. Outlives reloads.
-class ConnectionCount {
- public:
-  /// Takes a place unless `limit` (0: none) are taken. Any thread.
-  [[nodiscard]] bool try_take(std::uint64_t limit) noexcept {
-    if (taken_.fetch_add(1, std::memory_order_relaxed) < limit || limit == 0) return true;
-    give();
-    return false;
-  }
-  void give() noexcept { taken_.fetch_sub(1, std::memory_order_relaxed); }
-
- private:
-  std::atomic<std::uint64_t> taken_ = 0;
-};
-
 /// A new configuration as one worker gets it.
 struct Publication {
   struct Socket {
-    std::string bind;  ///< As the configuration writes it; by this a socket is found again.
+    std::string bind;  ///< bind_key; by this a socket is found again.
     int fd;            ///< The worker's own from now on.
   };
   std::shared_ptr<const proxy::Snapshot> snapshot;
   std::vector<Socket> sockets;  ///< For binds that the worker does not have yet.
-  std::map<std::string, std::shared_ptr<ConnectionCount>> counts;  ///< By listener; all of them.
+  std::map<std::string, std::shared_ptr<proxy::ConnectionCount>> counts;  ///< By listener; all of them.
   bool replaces_access_log = false;
   std::unique_ptr<proxy::AccessLog> access_log;  ///< If replaced; null: none is written.
 };
@@ -76,12 +62,16 @@ class Worker {
  private:
   struct ListenerState;
   struct Listening;
+  struct Receiving;
 
   void run();
   net::Task<void> apply(std::shared_ptr<Publication> publication, std::function<void()> done);
   net::Task<void> close_unnamed(const proxy::Snapshot& snapshot);
   void update_listeners(const Publication& publication);
   void open(const Publication& publication);
+  void open_stream(const Publication::Socket& socket, ListenerState& listener);
+  void open_datagrams(const Publication::Socket& socket, ListenerState& listener);
+  void stop_receiving(const std::set<std::string>& except);
   net::Task<void> finish(std::function<void()> done);
   void cut_now() noexcept;
 
@@ -89,6 +79,7 @@ class Worker {
   net::Task<void> wait_after_error(Listening& listening, Error error);
   net::Task<bool> wait_for_place(Listening& listening);
   net::Task<void> serve(ListenerState& listener, net::StreamPtr client);
+  net::Task<void> receive(std::unique_ptr<Receiving> receiving);
   [[nodiscard]] std::uint64_t connection_limit(const ListenerState& listener) const noexcept;
 
   std::uint32_t index_;
@@ -98,8 +89,9 @@ class Worker {
   std::optional<proxy::WorkerContext> context_;  ///< While the thread runs.
   std::map<std::string, std::unique_ptr<ListenerState>> listeners_;
   std::list<std::unique_ptr<Listening>> listening_;
+  std::vector<Receiving*> receiving_;  ///< Owned by receive().
   net::Scope control_;   ///< apply and finish.
-  net::Scope sessions_;  ///< serve.
+  net::Scope sessions_;  ///< serve and receive.
   bool cutting_ = false;
   log::RateLimit accept_errors_{1};
   std::thread thread_;

@@ -167,6 +167,7 @@ class ManWriter {
     if (const auto text = default_text(owner, row)) facts += "; default " + *text;
     out_ += ".TP\n.B " + roff(row.key) + "\n(" + roff(facts) + ")\n.br\n" + roff(row.help) + '\n';
     if (!row.example_text.empty()) out_ += ".br\nExample: " + roff(row.example_text) + '\n';
+    if ((row.protocols & bit(Protocol::http)) == 0) out_ += ".br\nNot for http listeners.\n";
     if (!row.reloadable) out_ += ".br\nA change needs a restart.\n";
   }
 

@@ -29,9 +29,14 @@ class YamlWriter {
   explicit YamlWriter(EmitOptions options) : options_(options) {}
 
   void object(const ObjectType& type, const void* value, std::size_t indent) {
-    for (const Field& row : type.fields) {
-      if (!row.is_directive()) field(type, row, value, indent);
+    const Protocols around = protocols_;
+    if (const Field* protocol = type.find("protocol")) {
+      protocols_ = bit(static_cast<Protocol>(protocol->type.access.get_number(member_of(*protocol, value))));
     }
+    for (const Field& row : type.fields) {
+      if (!row.is_directive() && (row.protocols & protocols_) != 0) field(type, row, value, indent);
+    }
+    protocols_ = around;
   }
   std::string take() { return std::move(out_); }
 
@@ -115,6 +120,7 @@ class YamlWriter {
   }
 
   EmitOptions options_;
+  Protocols protocols_ = kEveryProtocol;  ///< Of the listener that is being written.
   std::string out_;
 };
 

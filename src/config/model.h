@@ -134,10 +134,18 @@ struct Limits {
   friend bool operator==(const Limits&, const Limits&) = default;
 };
 
-enum class Protocol : std::uint8_t { http, tcp };
+enum class Protocol : std::uint8_t { http, tcp, udp };
 enum class Paths : std::uint8_t { normalize, strict };
 enum class EncodedSlash : std::uint8_t { keep, reject };
 enum class UnderscoreNames : std::uint8_t { drop, reject, keep };
+
+/// Sessions of UDP clients.
+struct Udp {
+  milliseconds idle = 60s;
+  std::uint64_t responses = 0;     ///< Datagrams from the server that end a session; 0: only `idle` does.
+  std::uint64_t sessions = 10000;  ///< Per listener, over all workers; 0: bounded by descriptors only.
+  friend bool operator==(const Udp&, const Udp&) = default;
+};
 
 struct Listener {
   std::string name;
@@ -150,6 +158,7 @@ struct Listener {
   UnderscoreNames underscore_names = UnderscoreNames::drop;
   ListenerTimeouts timeouts;
   Limits limits;
+  Udp udp;
   std::vector<Route> routes;
   std::string pool;  ///< Short for a last route that sends everything here; empty: none.
   Place place;

@@ -6,6 +6,9 @@
 #include <map>
 #include <set>
 #include <string>
+#include <vector>
+
+#include "config/schema.h"
 
 namespace lintel::config {
 namespace {
@@ -133,7 +136,7 @@ void listener_has_work(const Config& config, Report& report) {
   for (std::size_t i = 0; i < config.listeners.size(); ++i) {
     const Listener& listener = config.listeners[i];
     if (!listener.routes.empty() || !listener.pool.empty()) continue;
-    if (listener.protocol == Protocol::tcp) {
+    if (listener.protocol != Protocol::http) {
       error(report, listener_key(i), "the listener has no pool", "add pool: NAME");
       continue;
     }
@@ -142,52 +145,73 @@ void listener_has_work(const Config& config, Report& report) {
   }
 }
 
-/// What only requests have. `is_set`: whether it differs from the default.
-struct HttpSetting {
-  std::string_view key;
-  bool (*is_set)(const Listener& listener);
-};
+std::string_view name_of(Protocol protocol) {
+  constexpr std::string_view kNames[] = {"http", "tcp", "udp"};
+  return kNames[static_cast<std::size_t>(protocol)];
+}
 
-constexpr HttpSetting kHttpSettings[] = {
-    {"trusted_proxies", [](const Listener& l) { return !l.trusted_proxies.empty(); }},
-    {"server_name", [](const Listener& l) { return l.server_name != Listener{}.server_name; }},
-    {"paths", [](const Listener& l) { return l.paths != Listener{}.paths; }},
-    {"encoded_slash", [](const Listener& l) { return l.encoded_slash != Listener{}.encoded_slash; }},
-    {"underscore_names", [](const Listener& l) { return l.underscore_names != Listener{}.underscore_names; }},
-    {"timeouts.header", [](const Listener& l) { return l.timeouts.header != ListenerTimeouts{}.header; }},
-    {"timeouts.request_body",
-     [](const Listener& l) { return l.timeouts.request_body != ListenerTimeouts{}.request_body; }},
-    {"timeouts.write", [](const Listener& l) { return l.timeouts.write != ListenerTimeouts{}.write; }},
-    {"timeouts.idle", [](const Listener& l) { return l.timeouts.idle != ListenerTimeouts{}.idle; }},
-    {"limits.header_size", [](const Listener& l) { return l.limits.header_size != Limits{}.header_size; }},
-    {"limits.header_field_size",
-     [](const Listener& l) { return l.limits.header_field_size != Limits{}.header_field_size; }},
-    {"limits.header_count", [](const Listener& l) { return l.limits.header_count != Limits{}.header_count; }},
-    {"limits.target_size", [](const Listener& l) { return l.limits.target_size != Limits{}.target_size; }},
-    {"limits.body_size", [](const Listener& l) { return l.limits.body_size != Limits{}.body_size; }},
-    {"limits.requests_per_connection",
-     [](const Listener& l) { return l.limits.requests_per_connection != Limits{}.requests_per_connection; }},
-    {"limits.connection_age",
-     [](const Listener& l) { return l.limits.connection_age != Limits{}.connection_age; }},
-};
+/// What to do about a setting that a listener of that protocol cannot have.
+std::string instead_of(const Listener& listener, std::string_view setting) {
+  if (setting == "routes") {
+    const std::string& pool = listener.routes.empty() ? listener.pool : listener.routes.front().pool;
+    return "there are no requests that routes could tell apart; write pool: " +
+           (pool.empty() ? "NAME" : pool);
+  }
+  if (listener.protocol == Protocol::tcp && setting == "timeouts") {
+    return "remove it; how long a session may be silent is the pool's timeouts.tunnel_idle";
+  }
+  if (listener.protocol == Protocol::udp && setting == "timeouts") {
+    return "remove it; how long a session may be silent is udp.idle";
+  }
+  return "remove it, or change the protocol";
+}
 
-void tcp_listener_settings(const Config& config, Report& report) {
+/// Finds the settings given at `key` that are not for the listener's protocol.
+void refuse_foreign(const ObjectType& type, const std::string& key, const Listener& listener,
+                    Report& report) {
+  for (const Field& row : type.fields) {
+    const std::string row_key = key + '.' + std::string(row.key);
+    if (report.find(row_key) == nullptr) continue;
+    if ((row.protocols & bit(listener.protocol)) != 0) {
+      if (row.type.kind == Kind::object) refuse_foreign(*row.type.object, row_key, listener, report);
+      continue;
+    }
+    std::vector<std::string_view> fitting;
+    for (const Protocol each : {Protocol::http, Protocol::tcp, Protocol::udp}) {
+      if ((row.protocols & bit(each)) != 0) fitting.push_back(name_of(each));
+    }
+    error(report, row_key,
+          "this is for protocol: " + join_words(fitting) +
+              "; the listener is protocol: " + std::string(name_of(listener.protocol)),
+          instead_of(listener, row.key));
+  }
+}
+
+void settings_fit_protocol(const Config& config, Report& report) {
+  const ObjectType& listener = *config_type().find("listeners")->type.element->object;
+  for (std::size_t i = 0; i < config.listeners.size(); ++i) {
+    refuse_foreign(listener, listener_key(i), config.listeners[i], report);
+  }
+}
+
+/// Datagrams go to and from IP addresses.
+void udp_addresses(const Config& config, Report& report) {
   for (std::size_t i = 0; i < config.listeners.size(); ++i) {
     const Listener& listener = config.listeners[i];
-    if (listener.protocol != Protocol::tcp) continue;
-    for (const HttpSetting& setting : kHttpSettings) {
-      if (!setting.is_set(listener)) continue;
-      const bool is_timeout = setting.key.starts_with("timeouts.");
-      error(report, listener_key(i) + '.' + std::string(setting.key),
-            "this is for HTTP, and the listener is protocol: tcp",
-            is_timeout ? "remove it; how long a session may be silent is the pool's timeouts.tunnel_idle"
-                       : "remove it, or make the listener protocol: http");
+    if (listener.protocol != Protocol::udp) continue;
+    for (std::size_t j = 0; j < listener.bind.size(); ++j) {
+      if (listener.bind[j].kind != Endpoint::Kind::unix_socket) continue;
+      error(report, indexed(listener_key(i) + ".bind", j), "UDP needs an IP address and a port",
+            "write for example \":53\"");
     }
-    if (!listener.routes.empty()) {
-      error(report, listener_key(i) + ".routes",
-            "a tcp listener has no requests that routes could tell apart",
-            "name the pool of the listener: pool: " +
-                (listener.routes.front().pool.empty() ? "NAME" : listener.routes.front().pool));
+    for (std::size_t j = 0; j < config.pools.size(); ++j) {
+      if (config.pools[j].name != listener.pool) continue;
+      for (const Server& server : config.pools[j].servers) {
+        if (server.address.kind != Endpoint::Kind::unix_socket) continue;
+        error(report, listener_key(i) + ".pool",
+              "UDP needs servers with IP addresses, and this pool has " + quote(server.address.to_string()),
+              "use another pool");
+      }
     }
   }
 }
@@ -232,18 +256,19 @@ void unique_route_names(const Config& config, Report& report) {
 
 void unique_binds(const Config& config, Report& report) {
   std::map<std::string, std::string> first;
-  const auto see = [&](const std::vector<Endpoint>& bind, const std::string& key) {
+  const auto see = [&](const std::vector<Endpoint>& bind, const std::string& key, bool udp) {
     for (std::size_t i = 0; i < bind.size(); ++i) {
       if (bind[i].kind != Endpoint::Kind::unix_socket && bind[i].port == 0) continue;  // the kernel chooses
-      const auto [seen, added] = first.emplace(bind[i].to_string(), indexed(key, i));
+      const std::string address = bind[i].to_string();
+      const auto [seen, added] = first.emplace(address + (udp ? "/udp" : ""), indexed(key, i));
       if (added) continue;
-      error_twice(report, indexed(key, i), seen->second, "the address " + seen->first + " is bound twice",
+      error_twice(report, indexed(key, i), seen->second, "the address " + address + " is bound twice",
                   "change one of them", "it is bound here first");
     }
   };
   for (std::size_t i = 0; i < config.listeners.size(); ++i)
-    see(config.listeners[i].bind, listener_key(i) + ".bind");
-  see(config.admin.bind, "admin.bind");
+    see(config.listeners[i].bind, listener_key(i) + ".bind", config.listeners[i].protocol == Protocol::udp);
+  see(config.admin.bind, "admin.bind", false);
 }
 
 void admin_is_local(const Config& config, Report& report) {
@@ -348,8 +373,8 @@ constexpr Rule kRules[] = {
      listener_binds},
     {"unique_binds", "No address is bound twice, the admin endpoint included.", unique_binds},
     {"listener_has_work", "A listener has routes, a pool or both.", listener_has_work},
-    {"tcp_listener_settings", "A tcp listener has a pool, and nothing that only HTTP knows.",
-     tcp_listener_settings},
+    {"settings_fit_protocol", "A listener has only settings that its protocol knows.", settings_fit_protocol},
+    {"udp_addresses", "A udp listener and its pool's servers have IP addresses.", udp_addresses},
     {"unique_route_names", "No two routes of a listener have the same name.", unique_route_names},
     {"one_action", "A route has exactly one of pool, redirect and respond.", one_action},
     {"one_path_condition", "A match has path or path_prefix, not both.", one_path_condition},

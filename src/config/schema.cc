@@ -13,6 +13,9 @@ using namespace build;  // the rows read as a table
 constexpr std::int64_t kMaxCount = 1'000'000'000;
 constexpr Bytes kMaxBody{std::uint64_t{1} << 50U};
 constexpr milliseconds kLongest = 24h;
+constexpr Protocols kHttp = bit(Protocol::http);
+constexpr Protocols kTcp = bit(Protocol::tcp);
+constexpr Protocols kUdp = bit(Protocol::udp);
 
 const ObjectType& admin_type() {
   static const ObjectType type = object<Admin>(
@@ -148,23 +151,43 @@ const ObjectType& listener_timeouts_type() {
   return type;
 }
 
+const ObjectType& udp_type() {
+  static const ObjectType type = object<Udp>(
+      "udp", {
+                 field(&Udp::idle, "idle", duration(10ms, kLongest),
+                       "Time without a datagram either way after which a client's session ends."),
+                 field(&Udp::responses, "responses", integer(1, kMaxCount, "unlimited"),
+                       "Datagrams from the server after which a session ends; 1 suits DNS."),
+                 field(&Udp::sessions, "sessions", integer(1, kMaxCount, "unlimited"),
+                       "Most sessions of this listener at a time; datagrams of further clients are dropped."),
+             });
+  return type;
+}
+
 const ObjectType& limits_type() {
   static const ObjectType type = object<Limits>(
       "limits",
       {
           field(&Limits::connections, "connections", integer(1, kMaxCount, "unlimited"),
-                "Open client connections of this listener."),
-          field(&Limits::header_size, "header_size", size(1_KiB, 1_MiB), "Largest request head."),
+                "Open client connections of this listener.")
+              .only(kHttp | kTcp),
+          field(&Limits::header_size, "header_size", size(1_KiB, 1_MiB), "Largest request head.").only(kHttp),
           field(&Limits::header_field_size, "header_field_size", size(Bytes{256}, 1_MiB),
-                "Largest single header field."),
-          field(&Limits::header_count, "header_count", integer(1, 1000), "Most header fields in a request."),
-          field(&Limits::target_size, "target_size", size(Bytes{64}, 1_MiB), "Longest request target."),
+                "Largest single header field.")
+              .only(kHttp),
+          field(&Limits::header_count, "header_count", integer(1, 1000), "Most header fields in a request.")
+              .only(kHttp),
+          field(&Limits::target_size, "target_size", size(Bytes{64}, 1_MiB), "Longest request target.")
+              .only(kHttp),
           field(&Limits::body_size, "body_size", size(Bytes{1}, kMaxBody, "unlimited"),
-                "Largest request body; bodies stream, so that no limit is needed to protect memory."),
+                "Largest request body; bodies stream, so that no limit is needed to protect memory.")
+              .only(kHttp),
           field(&Limits::requests_per_connection, "requests_per_connection", integer(1, kMaxCount),
-                "Requests after which a client connection is closed."),
+                "Requests after which a client connection is closed.")
+              .only(kHttp),
           field(&Limits::connection_age, "connection_age", duration(1s, 720h),
-                "Age, give or take 10%, after which a client connection is closed with its next response."),
+                "Age, give or take 10%, after which a client connection is closed with its next response.")
+              .only(kHttp),
       });
   return type;
 }
@@ -180,29 +203,36 @@ const ObjectType& listener_type() {
                 "Addresses to accept connections on; \":80\" is every interface, IPv4 and IPv6.")
               .required()
               .example("[\":80\"]"),
-          field(&Listener::protocol, "protocol", choice({"http", "tcp"}),
-                "What is spoken with clients; tcp passes bytes on to the pool unseen."),
+          field(&Listener::protocol, "protocol", choice({"http", "tcp", "udp"}),
+                "What is spoken with clients; tcp and udp pass bytes on to the pool unseen."),
           field(
               &Listener::trusted_proxies, "trusted_proxies", one_or_many(of_kind(Kind::network)),
               "Networks whose X-Forwarded-* and Forwarded fields are believed; from others they are removed.")
+              .only(kHttp)
               .example("[10.0.0.0/8, \"fd00::/8\"]"),
           field(&Listener::server_name, "server_name", text(kToken),
-                "The name by which Via fields call this proxy."),
+                "The name by which Via fields call this proxy.")
+              .only(kHttp),
           field(
               &Listener::paths, "paths", choice({"normalize", "strict"}),
               "What is done with a path that is not in its canonical form (dot segments, needless escapes): "
-              "it is normalized, or refused with 400."),
-          field(
-              &Listener::encoded_slash, "encoded_slash", choice({"keep", "reject"}),
-              "What is done with %2F in a path: it is matched and forwarded as it is, or refused with 400."),
+              "it is normalized, or refused with 400.")
+              .only(kHttp),
+          field(&Listener::encoded_slash, "encoded_slash", choice({"keep", "reject"}),
+                "What is done with %2F in a path: it is matched and forwarded as it is, or refused with 400.")
+              .only(kHttp),
           field(&Listener::underscore_names, "underscore_names", choice({"drop", "reject", "keep"}),
                 "What is done with request fields that have an underscore in their name, which CGI and its "
-                "kin cannot tell from a hyphen: dropped and counted, refused with 400, or forwarded."),
+                "kin cannot tell from a hyphen: dropped and counted, refused with 400, or forwarded.")
+              .only(kHttp),
           field(&Listener::timeouts, "timeouts", object_of(listener_timeouts_type()),
-                "Timeouts towards clients."),
+                "Timeouts towards clients.")
+              .only(kHttp),
           field(&Listener::limits, "limits", object_of(limits_type()), "Limits on what clients may send."),
+          field(&Listener::udp, "udp", object_of(udp_type()), "Sessions of UDP clients.").only(kUdp),
           field(&Listener::routes, "routes", list_of(object_of(route_type())),
-                "Routes in order; the first that matches is taken."),
+                "Routes in order; the first that matches is taken.")
+              .only(kHttp),
           field(&Listener::pool, "pool", text(kName),
                 "Short for a last route that sends every request to this pool."),
       });
@@ -317,6 +347,12 @@ Field Field::required() const {
 Field Field::repeatable() const {
   Field row = *this;
   row.is_repeatable = true;
+  return row;
+}
+
+Field Field::only(Protocols set) const {
+  Field row = *this;
+  row.protocols = set;
   return row;
 }
 

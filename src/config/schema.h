@@ -61,6 +61,13 @@ struct Type {
   const ObjectType* object = nullptr;     ///< Object, named.
 };
 
+/// A set of listeners' protocols, one bit each.
+using Protocols = std::uint8_t;
+[[nodiscard]] constexpr Protocols bit(Protocol protocol) {
+  return static_cast<Protocols>(1U << static_cast<unsigned>(protocol));
+}
+constexpr Protocols kEveryProtocol = 0xff;
+
 /// One row of the table.
 struct Field {
   std::string_view key;
@@ -72,10 +79,12 @@ struct Field {
   bool reloadable = true;
   bool is_required = false;
   bool is_repeatable = false;  ///< May be given in several included files: lists grow, values are replaced.
+  Protocols protocols = kEveryProtocol;  ///< Of the listeners that may have it.
 
   Field required() const;
   Field repeatable() const;
   Field example(std::string_view text) const;
+  Field only(Protocols set) const;
   [[nodiscard]] bool is_directive() const { return member == nullptr; }
 };
 

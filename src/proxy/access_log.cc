@@ -85,8 +85,8 @@ void add_request(Buffer& out, const Record& record) {
   if (record.client_port != 0) add_number(out, ",\"client_port\":", record.client_port);
   add_text(out, ",\"peer_ip\":\"", record.peer_ip);
   add_text(out, ",\"listener\":\"", record.listener);
-  if (record.protocol == config::Protocol::tcp) {
-    out.append(std::string_view(",\"proto\":\"TCP\""));
+  if (record.protocol != config::Protocol::http) {
+    add_text(out, ",\"proto\":\"", record.protocol == config::Protocol::tcp ? "TCP" : "UDP");
     return;
   }
   add_text(out, ",\"proto\":\"", version_name(record.version));

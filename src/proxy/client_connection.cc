@@ -21,6 +21,8 @@ Task<void> serve_client(WorkerContext& worker, Sessions& sessions, std::string_v
     case config::Protocol::tcp:
       co_await run_tcp_session(worker, sessions, std::move(client));
       break;
+    case config::Protocol::udp:  // Has no connections.
+      break;
   }
 }
 

@@ -67,7 +67,7 @@ RouteContext build_route(const config::Listener& listener, const std::string& na
   RouteContext route;
   route.name = name;
   route.pool = pool.empty() ? nullptr : find_pool(generation, pool);
-  if (listener.protocol == config::Protocol::tcp) {
+  if (listener.protocol != config::Protocol::http) {
     route.sessions = worker.stats.sessions(listener.name, name);
   } else {
     route.stats = worker.stats.route(listener.name, name);

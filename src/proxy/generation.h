@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "http/workspace.h"
+#include "net/datagram.h"
 #include "net/loop.h"
 #include "net/socket.h"
 #include "pool/pool.h"
@@ -31,8 +32,9 @@ struct WorkerContext {
   WorkerStats& stats;
   http::Workspace workspace;
   pool::ServerStates server_states;
-  std::unique_ptr<AccessLog> access_log;         ///< Null: none is written.
-  std::shared_ptr<const Generation> generation;  ///< The one that new transactions begin with.
+  std::unique_ptr<net::DatagramBatch> datagrams;  ///< Null until the worker receives any.
+  std::unique_ptr<AccessLog> access_log;          ///< Null: none is written.
+  std::shared_ptr<const Generation> generation;   ///< The one that new transactions begin with.
 };
 
 /// A pool and where its figures are counted.
@@ -48,7 +50,7 @@ struct RouteContext {
   std::string name;
   PoolContext* pool = nullptr;             ///< Null: answered here.
   std::shared_ptr<RouteStats> stats;       ///< Of http listeners; else null.
-  std::shared_ptr<SessionStats> sessions;  ///< Of tcp listeners; else null.
+  std::shared_ptr<SessionStats> sessions;  ///< Of tcp and udp listeners; else null.
   std::uint64_t body_limit = 0;            ///< Bytes; 0: none.
 };
 

@@ -175,6 +175,9 @@ void add_listeners(Page& page, const StatsTotal& total) {
     page.sample({{"listener", name}, {"result", "limit"}}, sum.accepts_limit);
     page.sample({{"listener", name}, {"result", "error"}}, sum.accepts_error);
   }
+  page.counter("lintel_udp_datagrams_dropped_total",
+               "Datagrams of UDP clients and servers that went nowhere: no session, no server or no room.");
+  for (const auto& [name, sum] : total.listeners) page.sample({{"listener", name}}, sum.datagrams_dropped);
   page.counter("lintel_header_fields_dropped_total",
                "Request fields that were dropped because their name has an underscore.");
   for (const auto& [name, sum] : total.listeners) page.sample({{"listener", name}}, sum.fields_dropped);
@@ -213,23 +216,24 @@ void add_routes(Page& page, const StatsTotal& total) {
 }
 
 void add_sessions(Page& page, const StatsTotal& total) {
-  page.counter("lintel_sessions_total", "Finished TCP sessions.");
+  page.counter("lintel_sessions_total", "Finished TCP and UDP sessions.");
   for (const auto& [names, sum] : total.sessions) {
     page.sample({{"listener", names.first}, {"route", names.second}}, sum.closed);
   }
-  page.gauge("lintel_sessions_open", "TCP sessions that go on.");
+  page.gauge("lintel_sessions_open", "TCP and UDP sessions that go on.");
   for (const auto& [names, sum] : total.sessions) {
     page.signed_sample({{"listener", names.first}, {"route", names.second}}, sum.open);
   }
-  page.histogram("lintel_session_duration_seconds", "From a TCP connection's acceptance to its end.");
+  page.histogram("lintel_session_duration_seconds", "From a TCP or UDP session's beginning to its end.");
   for (const auto& [names, sum] : total.sessions) {
     page.histogram_sample({{"listener", names.first}, {"route", names.second}}, sum.duration);
   }
-  page.counter("lintel_session_received_bytes_total", "Bytes from clients of TCP sessions to servers.");
+  page.counter("lintel_session_received_bytes_total",
+               "Bytes from clients of TCP and UDP sessions to servers.");
   for (const auto& [names, sum] : total.sessions) {
     page.sample({{"listener", names.first}, {"route", names.second}}, sum.bytes_in);
   }
-  page.counter("lintel_session_sent_bytes_total", "Bytes from servers to clients of TCP sessions.");
+  page.counter("lintel_session_sent_bytes_total", "Bytes from servers to clients of TCP and UDP sessions.");
   for (const auto& [names, sum] : total.sessions) {
     page.sample({{"listener", names.first}, {"route", names.second}}, sum.bytes_out);
   }
@@ -262,7 +266,7 @@ void add_servers(Page& page, const StatsTotal& total, const ProcessInfo& process
       page.sample({{"pool", names.first}, {"server", names.second}, {"reason", reason_label(key)}}, count);
     }
   }
-  page.counter("lintel_upstream_sessions_total", "TCP sessions that reached a server.");
+  page.counter("lintel_upstream_sessions_total", "TCP and UDP sessions that reached a server.");
   for (const auto& [names, sum] : total.servers) {
     page.sample({{"pool", names.first}, {"server", names.second}}, sum.sessions);
   }
@@ -315,7 +319,7 @@ void format_metrics(Buffer& out, const StatsTotal& total, const ProcessInfo& pro
   add_sessions(page, total);
   add_pools(page, total);
   add_servers(page, total, process);
-  page.counter("lintel_end_reason_total", "Requests, tunnels and TCP sessions by how they ended.");
+  page.counter("lintel_end_reason_total", "Requests, tunnels, TCP and UDP sessions by how they ended.");
   for (const EndReasonInfo& info : end_reasons()) {
     page.sample({{"reason", info.token}}, total.end_reasons[static_cast<std::size_t>(info.reason)]);
   }

@@ -47,6 +47,8 @@ struct Record {
   std::string_view user_agent;
   std::string_view referer;
 
+  std::uint64_t answers = 0;  ///< UDP: datagrams from the server.
+
   int status = 0;               ///< Sent to the client; 0: nothing was sent.
   int upstream_status = 0;      ///< Of the last server's answer; 0: none.
   std::uint64_t bytes_in = 0;   ///< Body bytes read from the client.

@@ -70,6 +70,7 @@ void add(StatsTotal::Listener& sum, const ListenerStats& stats) {
   sum.accepts_ok += stats.accepts_ok.value();
   sum.accepts_limit += stats.accepts_limit.value();
   sum.accepts_error += stats.accepts_error.value();
+  sum.datagrams_dropped += stats.datagrams_dropped.value();
   sum.fields_dropped += stats.fields_dropped.value();
 }
 

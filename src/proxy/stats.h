@@ -78,9 +78,10 @@ class KeyedCounters {
 struct alignas(64) ListenerStats {
   Gauge connections;
   Counter accepts_ok;
-  Counter accepts_limit;   ///< Turned away because of limits.connections.
-  Counter accepts_error;   ///< accept() failed, for lack of descriptors above all.
-  Counter fields_dropped;  ///< Because of underscore_names.
+  Counter accepts_limit;      ///< Turned away because of limits.connections.
+  Counter accepts_error;      ///< accept() failed, for lack of descriptors above all.
+  Counter datagrams_dropped;  ///< Of UDP clients and servers, for want of a session, a server or room.
+  Counter fields_dropped;     ///< Because of underscore_names.
 };
 
 struct alignas(64) RouteStats {
@@ -100,7 +101,7 @@ struct alignas(64) RouteStats {
   }
 };
 
-/// TCP sessions of one route.
+/// TCP or UDP sessions of one route.
 struct alignas(64) SessionStats {
   Gauge open;
   Counter closed;
@@ -118,7 +119,7 @@ struct alignas(64) PoolStats {
 struct alignas(64) ServerStats {
   KeyedCounters requests;  ///< By status; 0: no answer.
   KeyedCounters errors;    ///< By EndReason of the attempt.
-  Counter sessions;        ///< TCP sessions that reached it.
+  Counter sessions;        ///< TCP and UDP sessions that reached it.
   Gauge active;            ///< Connections in use.
   Gauge idle;              ///< Connections kept for the next request.
 };
@@ -170,6 +171,7 @@ struct StatsTotal {
     std::uint64_t accepts_ok = 0;
     std::uint64_t accepts_limit = 0;
     std::uint64_t accepts_error = 0;
+    std::uint64_t datagrams_dropped = 0;
     std::uint64_t fields_dropped = 0;
   };
   struct Route {
@@ -200,7 +202,7 @@ struct StatsTotal {
   };
   std::map<std::string, Listener> listeners;
   std::map<NamePair, Route> routes;
-  std::map<NamePair, Sessions> sessions;  ///< By (listener, route), of tcp listeners.
+  std::map<NamePair, Sessions> sessions;  ///< By (listener, route), of tcp and udp listeners.
   std::map<std::string, Pool> pools;
   std::map<NamePair, Server> servers;
   std::array<std::uint64_t, kEndReasonCount> end_reasons{};

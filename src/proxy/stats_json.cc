@@ -87,6 +87,7 @@ void add_listeners(JsonWriter& json, const StatsTotal& total) {
     json.key("ok").number(sum.accepts_ok);
     json.key("limit").number(sum.accepts_limit);
     json.key("error").number(sum.accepts_error).end_object();
+    json.key("udp_datagrams_dropped").number(sum.datagrams_dropped);
     json.key("header_fields_dropped").number(sum.fields_dropped);
     json.end_object();
   }

@@ -24,7 +24,7 @@ pools:
 """
 #: One mistake each: the text, the place, and what the message must have in it.
 MISTAKES = {
-    "unknown key": (GOOD.replace("    pool:", "    pols: x\n    pool:"), (4, 5), 'unknown key "pols".*pool'),
+    "unknown key": (GOOD.replace("    pool:", "    pol: x\n    pool:"), (4, 5), 'unknown key "pols".*pool'),
     "unknown top key": (GOOD + "listener: []\n", (7, 1), 'unknown key "listener".*listeners'),
     "no unit": (GOOD.replace("    pool", "    timeouts: {idle: 75}\n    pool"), (4, 22), '"75" has no unit'),
     "bad unit": (GOOD.replace("    pool", "    timeouts: {idle: 75x}\n    pool"), (4, 22), "75x"),
@@ -183,7 +183,7 @@ def test_schema_accepts_the_samples(schema, file):
 
 
 SEEDED = {
-    "unknown key": lambda c: c["listeners"][0].update(pols="x"),
+    "unknown key": lambda c: c["listeners"][0].update(pol="x"),
     "unknown top key": lambda c: c.update(listener=[]),
     "duration without unit": lambda c: c["listeners"][0].update(timeouts={"idle": 75}),
     "duration with a bad unit": lambda c: c["listeners"][0].update(timeouts={"idle": "75x"}),

@@ -9,7 +9,10 @@ namespace {
 
 WantedBind bind_at(std::string_view text) {
   std::string why;
-  return {*Endpoint::parse(text, why), "listener \"web\"", "listeners[web].bind"};
+  const bool udp = text.ends_with("/udp");
+  if (udp) text.remove_suffix(4);
+  return {*Endpoint::parse(text, why), udp ? config::Protocol::udp : config::Protocol::http, "listener \"web\"",
+          "listeners[web].bind"};
 }
 
 std::vector<WantedBind> binds_at(const std::vector<std::string>& texts) {
@@ -32,12 +35,14 @@ TEST_CASE("what has to be opened and closed between two configurations") {
       {{"127.0.0.1:80"}, {":80"}, {":80"}, {"127.0.0.1:80"}},
       {{"unix:/run/a"}, {"unix:/run/b", "unix:/run/a"}, {"unix:/run/b"}, {}},
       {{}, {":80", ":80"}, {":80"}, {}},
+      {{}, {":53", ":53/udp"}, {":53", ":53/udp"}, {}},
+      {{":53/udp"}, {":53"}, {":53"}, {":53/udp"}},
   };
   for (const Case& one : cases) {
     const BindChange change = bind_change(one.open, binds_at(one.wanted));
     std::vector<std::string> opened;
     opened.reserve(change.opened.size());
-    for (const WantedBind& bind : change.opened) opened.push_back(bind.endpoint.to_string());
+    for (const WantedBind& bind : change.opened) opened.push_back(bind.key());
     CHECK(opened == one.opened);
     CHECK(change.closed == one.closed);
   }

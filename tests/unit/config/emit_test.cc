@@ -32,6 +32,8 @@ listeners:
       - {match: {path_prefix: /q}, respond: {status: 503, body: "a: \"$$ {#\\\t\x01 ü\n", content_type: text/html}}
       - {match: {path: /r}, respond: {}, body_size: unlimited}
     pool: off-peak
+  - {name: mail, bind: [":25"], protocol: tcp, pool: off-peak, limits: {connections: 4}}
+  - {name: dns, bind: [":53"], protocol: udp, pool: off-peak, udp: {idle: 1s, responses: 1, sessions: 7}}
 pools:
   p-1:
     servers: [a.test:80, {address: "unix:@x y", weight: 0}]
