@@ -24,7 +24,7 @@ pools:
 """
 #: One mistake each: the text, the place, and what the message must have in it.
 MISTAKES = {
-    "unknown key": (GOOD.replace("    pool:", "    pol: x\n    pool:"), (4, 5), 'unknown key "pols".*pool'),
+    "unknown key": (GOOD.replace("    pool:", "    pol: x\n    pool:"), (4, 5), 'unknown key "pol".*pool'),
     "unknown top key": (GOOD + "listener: []\n", (7, 1), 'unknown key "listener".*listeners'),
     "no unit": (GOOD.replace("    pool", "    timeouts: {idle: 75}\n    pool"), (4, 22), '"75" has no unit'),
     "bad unit": (GOOD.replace("    pool", "    timeouts: {idle: 75x}\n    pool"), (4, 22), "75x"),
