@@ -12,6 +12,9 @@ namespace {
 /// Batches received before the loop serves others.
 constexpr unsigned kBatchesPerTurn = 4;
 
+/// Batches taken from a socket that is to be closed; more than the kernel keeps.
+constexpr unsigned kLastBatches = 1000;
+
 net::DatagramBatch& batch_of(WorkerContext& worker) {
   if (!worker.datagrams) worker.datagrams = std::make_unique<net::DatagramBatch>();
   return *worker.datagrams;
@@ -39,6 +42,14 @@ void UdpListener::assign(std::string_view listener, Sessions& sessions,
 
 void UdpListener::stop() {
   if (!socket_) return;
+  // What waits in the socket would be lost with it. Its sessions get their own sockets first, so that nothing
+  // further comes in for them.
+  for (unsigned batches = 0; batches < kLastBatches; ++batches) {
+    table_.for_each([](UdpTable::Node& node) { static_cast<UdpSession&>(node).move_out(); });
+    const Result<std::size_t> got = batch_.receive(socket_->fd());
+    if (got && *got == 0) break;
+    if (got) forward(*got);
+  }
   table_.for_each([](UdpTable::Node& node) { static_cast<UdpSession&>(node).move_out(); });
   socket_.reset();
   wake_when_done();

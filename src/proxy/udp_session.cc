@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "proxy/exchange.h"
@@ -13,6 +14,9 @@ namespace {
 
 /// Larger first datagrams are not kept for another server: questions are small.
 constexpr std::size_t kLargestKept = 4096;
+/// A session whose worker or listener is to go ends after this much silence: nothing is likely to be under
+/// way.
+constexpr Nanos kDrainingSilence = 5'000'000'000;
 /// Batches of one server's answers before the loop serves others.
 constexpr unsigned kBatchesPerTurn = 4;
 
@@ -94,8 +98,15 @@ bool UdpSession::fail_over(int err) {
 }
 
 void UdpSession::touch() noexcept {
+  Nanos silence = to_nanos(listener_.config.udp.idle);
+  if (draining_) silence = std::min(silence, kDrainingSilence);
   net::Loop& loop = owner_.worker_.loop;
-  loop.set_deadline(idle_, cut_ ? loop.now() : loop.now() + to_nanos(listener_.config.udp.idle));
+  loop.set_deadline(idle_, cut_ ? loop.now() : loop.now() + silence);
+}
+
+void UdpSession::drain() noexcept {
+  draining_ = true;
+  touch();
 }
 
 void UdpSession::cut() noexcept {
@@ -136,6 +147,7 @@ bool UdpSession::send(std::size_t first, std::size_t count) {
     if (result.error == 0) return true;
     if (is_servers_fault(result.error)) {
       if (!fail_over(result.error)) return false;
+      send_first_again();
       continue;
     }
     stats_->datagrams_dropped.add(1);
@@ -188,6 +200,7 @@ bool UdpSession::answer(std::size_t count) {
 }
 
 void UdpSession::move_out() {
+  if (own_) return;
   const Result<int> fd = net::connect_datagrams_from(owner_.socket_->fd(), client_);
   Result<void> moved = fd ? Result<void>() : Result<void>(tl::unexpected(fd.error()));
   if (fd) moved = own_.emplace(owner_.worker_.loop, *fd, *this).start(net::Loop::Order::normal);

@@ -34,14 +34,15 @@ class UdpSession final : public Session, public UdpTable::Node, public net::Data
   /// Sends datagrams of the batch to the server. What a server refuses goes to another one. False: the
   /// session is gone.
   bool send(std::size_t first, std::size_t count);
-  /// Gets a socket of its own towards the client, since the listener's is to be closed. Where that fails it
-  /// ends.
+  /// Gets a socket of its own towards the client, since the listener's is to be closed, unless it has one.
+  /// Where that fails it ends.
   void move_out();
   /// Ends and deletes the session.
   void end(EndReason reason);
 
   void forget_generation() noexcept override {}
-  void drain() noexcept override {}
+  /// Ends soon when nothing is said any more.
+  void drain() noexcept override;
   /// Ends in a later turn.
   void cut() noexcept override;
 
@@ -73,6 +74,7 @@ class UdpSession final : public Session, public UdpTable::Node, public net::Data
   std::string first_;
   net::Deadline idle_{expire, this};
   Nanos attempt_begun_ = 0;
+  bool draining_ = false;
   bool cut_ = false;
   Record record_;
 };

@@ -1,6 +1,7 @@
 """UDP listeners: sessions by client address, replies mapped back, servers that refuse, limits, reload and stop."""
 
 import contextlib
+import signal
 import socket
 import subprocess
 import threading
@@ -219,6 +220,18 @@ def test_sessions_survive_a_reload_and_the_end_of_their_listener(start, port):
         lintel.stop()
     reasons = {record["end_reason"] for record in lintel.access_log()}
     assert reasons == {"local.shutdown"}
+
+
+def test_a_stopping_daemon_waits_for_sessions_that_are_silent_no_longer_than_seconds(start, port):
+    with Echo("a") as server:
+        lintel = start(udp(server, port=port, shutdown={"timeout": "10m"}))
+        with client(port) as sock:
+            assert ask(sock, b"1") == b"a:1"
+            lintel.signal(signal.SIGTERM)
+            lintel.wait_for_log("stopping")
+            assert ask(sock, b"2") == b"a:2"
+        assert lintel.wait() == 0
+        assert lintel.last_record()["end_reason"] == "ok"
 
 
 def test_one_port_serves_udp_and_tcp(start, origin, port):
