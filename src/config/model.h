@@ -134,6 +134,17 @@ struct Limits {
   friend bool operator==(const Limits&, const Limits&) = default;
 };
 
+/// The PROXY protocol towards clients: what comes first on each connection, from a load balancer before us.
+struct ProxyProtocol {
+  std::vector<Cidr> trusted;  ///< Who may connect at all.
+  milliseconds timeout = 5s;  ///< For the whole header.
+  Place place;
+  friend bool operator==(const ProxyProtocol&, const ProxyProtocol&) = default;
+};
+
+/// The PROXY protocol towards servers.
+enum class SendProxy : std::uint8_t { none, v1, v2 };
+
 enum class Protocol : std::uint8_t { http, tcp, udp };
 enum class Paths : std::uint8_t { normalize, strict };
 enum class EncodedSlash : std::uint8_t { keep, reject };
@@ -151,8 +162,9 @@ struct Listener {
   std::string name;
   std::vector<Endpoint> bind;
   Protocol protocol = Protocol::http;
-  std::vector<Cidr> trusted_proxies;   ///< From whom X-Forwarded-* and Forwarded are believed.
-  std::string server_name = "lintel";  ///< Pseudonym in Via.
+  std::optional<ProxyProtocol> proxy_protocol;  ///< Absent: connections begin with the client's own bytes.
+  std::vector<Cidr> trusted_proxies;            ///< From whom X-Forwarded-* and Forwarded are believed.
+  std::string server_name = "lintel";           ///< Pseudonym in Via.
   Paths paths = Paths::normalize;
   EncodedSlash encoded_slash = EncodedSlash::keep;
   UnderscoreNames underscore_names = UnderscoreNames::drop;
@@ -189,6 +201,7 @@ struct Pool {
   std::string name;
   Balance balance = Balance::round_robin;
   std::vector<Server> servers;
+  SendProxy proxy_protocol = SendProxy::none;
   milliseconds connect_timeout = 3s;  ///< One connection attempt.
   PoolTimeouts timeouts;
   PoolKeepalive keepalive;

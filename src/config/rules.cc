@@ -216,6 +216,20 @@ void udp_addresses(const Config& config, Report& report) {
   }
 }
 
+void proxy_protocol_trusts(const Config& config, Report& report) {
+  for (std::size_t i = 0; i < config.listeners.size(); ++i) {
+    const Listener& listener = config.listeners[i];
+    if (!listener.proxy_protocol || !listener.proxy_protocol->trusted.empty()) continue;
+    const bool only_unix = std::all_of(listener.bind.begin(), listener.bind.end(), [](const Endpoint& bind) {
+      return bind.kind == Endpoint::Kind::unix_socket;
+    });
+    if (only_unix) continue;
+    error(report, listener_key(i) + ".proxy_protocol",
+          "nobody is trusted, so every connection would be closed",
+          "name the load balancers that send the PROXY header: trusted: [10.0.0.0/8]");
+  }
+}
+
 void listener_binds(const Config& config, Report& report) {
   for (std::size_t i = 0; i < config.listeners.size(); ++i) {
     const std::string key = listener_key(i) + ".bind";
@@ -375,6 +389,11 @@ constexpr Rule kRules[] = {
     {"listener_has_work", "A listener has routes, a pool or both.", listener_has_work},
     {"settings_fit_protocol", "A listener has only settings that its protocol knows.", settings_fit_protocol},
     {"udp_addresses", "A udp listener and its pool's servers have IP addresses.", udp_addresses},
+    {"proxy_protocol_trusts",
+     "proxy_protocol trusts at least one network, unless only Unix sockets are bound, whose files say who "
+     "may "
+     "connect.",
+     proxy_protocol_trusts},
     {"unique_route_names", "No two routes of a listener have the same name.", unique_route_names},
     {"one_action", "A route has exactly one of pool, redirect and respond.", one_action},
     {"one_path_condition", "A match has path or path_prefix, not both.", one_path_condition},

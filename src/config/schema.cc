@@ -192,6 +192,18 @@ const ObjectType& limits_type() {
   return type;
 }
 
+const ObjectType& proxy_protocol_type() {
+  static const ObjectType type = object<ProxyProtocol>(
+      "proxy_protocol",
+      {
+          field(&ProxyProtocol::trusted, "trusted", one_or_many(of_kind(Kind::network)),
+                "Networks of the load balancers that send it; connections from others are closed.")
+              .example("[10.0.0.0/8]"),
+          field(&ProxyProtocol::timeout, "timeout", duration(100ms, 1h), "Time to receive the whole header."),
+      });
+  return type;
+}
+
 const ObjectType& listener_type() {
   static const ObjectType type = object<Listener>(
       "listener",
@@ -205,6 +217,11 @@ const ObjectType& listener_type() {
               .example("[\":80\"]"),
           field(&Listener::protocol, "protocol", choice({"http", "tcp", "udp"}),
                 "What is spoken with clients; tcp and udp pass bytes on to the pool unseen."),
+          field(
+              &Listener::proxy_protocol, "proxy_protocol", object_of(proxy_protocol_type()),
+              "Each connection must begin with a PROXY header, version 1 or 2, which says who the client is.")
+              .only(kHttp | kTcp)
+              .example("{trusted: [10.0.0.0/8]}"),
           field(
               &Listener::trusted_proxies, "trusted_proxies", one_or_many(of_kind(Kind::network)),
               "Networks whose X-Forwarded-* and Forwarded fields are believed; from others they are removed.")
@@ -299,6 +316,9 @@ const ObjectType& pool_type() {
                 "The servers: addresses, or mappings with more settings.")
               .required()
               .example("[10.0.0.1:8080, {address: 10.0.0.2:8080, weight: 2}]"),
+          field(&Pool::proxy_protocol, "proxy_protocol", choice({"none", "v1", "v2"}),
+                "The PROXY header that begins each connection to a server and says who the client is; such a "
+                "connection serves one request."),
           field(&Pool::connect_timeout, "connect_timeout", duration(1ms, 1h),
                 "Time allowed to open one connection to a server."),
           field(&Pool::timeouts, "timeouts", object_of(pool_timeouts_type()), "Timeouts towards servers."),

@@ -79,11 +79,35 @@ void add_attempts(Buffer& out, const Record& record) {
   out.append(']');
 }
 
+/// Bytes that may be anything, as text where they are printable and else in hexadecimal.
+void add_bytes(Buffer& out, std::string_view key, std::string_view bytes) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  const bool printable = std::all_of(bytes.begin(), bytes.end(), [](char c) { return c >= ' ' && c <= '~'; });
+  if (printable) return add_text(out, key, bytes);
+  out.append(key);
+  for (const char c : bytes) {
+    out.append(kHex[static_cast<unsigned char>(c) >> 4]);
+    out.append(kHex[static_cast<unsigned char>(c) & 15]);
+  }
+  out.append('"');
+}
+
+void add_proxy(Buffer& out, const net::ProxyHeader& header) {
+  add_number(out, ",\"proxy_version\":", header.version);
+  add_bytes(out, ",\"proxy_authority\":\"", header.authority);
+  add_bytes(out, ",\"proxy_alpn\":\"", header.alpn);
+  add_bytes(out, ",\"proxy_unique_id\":\"", header.unique_id);
+  add_bytes(out, ",\"proxy_tls_version\":\"", header.tls_version);
+  add_bytes(out, ",\"proxy_tls_cipher\":\"", header.tls_cipher);
+  add_bytes(out, ",\"proxy_tls_cn\":\"", header.tls_common_name);
+}
+
 void add_request(Buffer& out, const Record& record) {
   add_text(out, ",\"request_id\":\"", record.request_id);
   add_text(out, ",\"client_ip\":\"", record.client_ip);
   if (record.client_port != 0) add_number(out, ",\"client_port\":", record.client_port);
   add_text(out, ",\"peer_ip\":\"", record.peer_ip);
+  if (record.proxy) add_proxy(out, *record.proxy);
   add_text(out, ",\"listener\":\"", record.listener);
   if (record.protocol != config::Protocol::http) {
     add_text(out, ",\"proto\":\"", record.protocol == config::Protocol::tcp ? "TCP" : "UDP");

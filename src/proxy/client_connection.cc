@@ -1,19 +1,145 @@
 #include "proxy/client_connection.h"
 
+#include <algorithm>
 #include <cassert>
 
+#include "proxy/forwarded.h"
 #include "proxy/http_session.h"
 #include "proxy/tcp_session.h"
 
 namespace lintel::proxy {
+namespace {
 
 using net::Task;
+
+/// Why a connection was closed before its session began.
+struct Refusal {
+  EndReason reason = EndReason::ok;  ///< ok: it was not.
+  const char* detail = "";           ///< In words. Static storage.
+};
+
+/// What comes first on a connection, before its session: a PROXY header. Nothing may be read that belongs to
+/// the session, so bytes are looked at before they are taken.
+class Opening final : public Session {
+ public:
+  Opening(WorkerContext& worker, Sessions& sessions, Client& client) noexcept
+      : Session(sessions), worker_(worker), client_(client) {}
+
+  [[nodiscard]] static bool is_needed(const config::Listener& listener) noexcept {
+    return listener.proxy_protocol.has_value();
+  }
+  Task<Refusal> run();
+
+  void forget_generation() noexcept override {}
+  void drain() noexcept override { client_.draining = true; }
+  void cut() noexcept override {
+    client_.stream->cancel_read();
+    client_.stream->cancel_write();
+  }
+
+ private:
+  [[nodiscard]] bool trusts_peer(const config::ProxyProtocol& settings) const noexcept;
+  Task<Refusal> read_proxy_header(const config::ProxyProtocol& settings);
+
+  WorkerContext& worker_;
+  Client& client_;
+};
+
+Task<Refusal> Opening::run() {
+  const config::Listener& listener = client_.listener->config;
+  if (listener.proxy_protocol) {
+    const Refusal refusal = co_await read_proxy_header(*listener.proxy_protocol);
+    if (refusal.reason != EndReason::ok) co_return refusal;
+  }
+  co_return Refusal{};
+}
+
+bool Opening::trusts_peer(const config::ProxyProtocol& settings) const noexcept {
+  const SocketAddress peer = client_.stream->peer();
+  if (peer.family() == AF_UNIX) return true;  // Its file says who may connect.
+  return std::any_of(settings.trusted.begin(), settings.trusted.end(),
+                     [&peer](const Cidr& network) { return network.contains(peer); });
+}
+
+Refusal refusal_for(const Error& error) noexcept {
+  if (error.code == ErrorCode::canceled) return {EndReason::local_shutdown, ""};
+  if (error.code == ErrorCode::timeout) {
+    return {EndReason::client_timeout_proxy_header, "the PROXY header did not come in time"};
+  }
+  return {EndReason::client_abort_header, "the connection ended within its PROXY header"};
+}
+
+Task<Refusal> Opening::read_proxy_header(const config::ProxyProtocol& settings) {
+  if (!trusts_peer(settings))
+    co_return Refusal{EndReason::client_untrusted, "the peer is not in proxy_protocol.trusted"};
+  net::Stream& stream = *client_.stream;
+  stream.set_read_deadline(worker_.loop.now() + to_nanos(settings.timeout));
+  auto header = std::make_unique<net::ProxyHeader>();
+  std::size_t known = 0;
+  for (;;) {
+    const std::span<char> scratch = worker_.loop.scratch().first(net::kMaxProxyHeader + 1);
+    const Result<std::size_t> got = co_await stream.peek(scratch, known);
+    if (!got) co_return refusal_for(got.error());
+    if (*got == 0) co_return Refusal{EndReason::client_idle_close, ""};
+    if (*got <= known) co_return refusal_for({ErrorCode::closed});
+    known = *got;
+    const net::ProxyParse parsed = net::parse_proxy_header({scratch.data(), known}, *header);
+    if (parsed.status == net::ProxyParse::Status::need_more) continue;
+    if (parsed.status == net::ProxyParse::Status::error) {
+      co_return Refusal{EndReason::client_proxy_header, parsed.reason};
+    }
+    const std::span<char> taken = scratch.first(parsed.size);
+    const Result<std::size_t> read = co_await stream.read(taken);  // All of it is there.
+    if (!read) co_return refusal_for(read.error());
+    client_.proxy = std::move(header);
+    stream.set_read_deadline(kNever);
+    co_return Refusal{};
+  }
+}
+
+/// Counts and logs a connection that has no session.
+void note_refusal(WorkerContext& worker, const Client& client, const Refusal& refusal, Nanos began) {
+  worker.stats.count_end(refusal.reason);
+  if (!worker.access_log || refusal.reason == EndReason::client_idle_close) return;
+  const Peer peer(client.stream->peer());
+  Record record;
+  record.protocol = config::Protocol::tcp;  // Nothing else was spoken yet.
+  record.client_ip = record.peer_ip = peer.ip();
+  record.client_port = peer.address.port();
+  record.listener = client.listener->config.name;
+  record.started = began;
+  record.done = worker.loop.now();
+  record.end_reason = refusal.reason;
+  record.detail = refusal.detail;
+  worker.access_log->write(record, worker.loop.wall());
+}
+
+/// False if the connection is to be closed.
+Task<bool> open_client(WorkerContext& worker, Sessions& sessions, Client& client) {
+  const Nanos began = worker.loop.now();
+  Opening opening(worker, sessions, client);
+  const Refusal refusal = co_await opening.run();
+  if (refusal.reason == EndReason::ok) co_return true;
+  client.stream->set_abortive();
+  note_refusal(worker, client, refusal, began);
+  co_return false;
+}
+
+}  // namespace
+
+SocketAddress Client::address() const noexcept {
+  return proxy && !proxy->source.empty() ? proxy->source : stream->peer();
+}
 
 Task<void> serve_client(WorkerContext& worker, Sessions& sessions, std::string_view listener,
                         net::StreamPtr stream) {
   const ListenerContext* context = worker.generation->listener(listener);
   assert(context);
   Client client(std::move(stream), worker.generation, *context);
+  if (Opening::is_needed(context->config)) {
+    const bool opened = co_await open_client(worker, sessions, client);
+    if (!opened) co_return;
+  }
   switch (context->config.protocol) {
     case config::Protocol::http:
       co_await run_http_session(worker, sessions, std::move(client));

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string_view>
 
+#include "net/proxy_header.h"
 #include "net/stream.h"
 #include "proxy/generation.h"
 #include "proxy/sessions.h"
@@ -17,12 +18,13 @@ struct Client {
       : stream(std::move(s)), generation(std::move(g)), listener(&l) {}
 
   net::StreamPtr stream;
-  std::shared_ptr<const Generation> generation;  ///< The one in force when it was accepted.
-  const ListenerContext* listener;               ///< Its listener, of that generation.
-  bool draining = false;                         ///< Its session is to begin nothing further.
+  std::shared_ptr<const Generation> generation;   ///< The one in force when it was accepted.
+  const ListenerContext* listener;                ///< Its listener, of that generation.
+  bool draining = false;                          ///< Its session is to begin nothing further.
+  std::unique_ptr<const net::ProxyHeader> proxy;  ///< What came first; null: nothing was asked for.
 
-  /// Who the client is: the other end of the connection.
-  [[nodiscard]] SocketAddress address() const noexcept { return stream->peer(); }
+  /// Who the client is: what the PROXY header says, or the other end of the connection.
+  [[nodiscard]] SocketAddress address() const noexcept;
 };
 
 /// Serves one client connection from beginning to end. `worker` and `sessions` must outlive the task;

@@ -29,6 +29,13 @@ constexpr std::array<EndReasonInfo, kEndReasonCount> kReasons = {{
      "The client closed the connection before the end of the response."},
     {EndReason::client_idle_close, "client.idle_close",
      "A connection without a request was closed, by the client or after timeouts.idle."},
+    {EndReason::client_untrusted, "client.untrusted",
+     "A connection to a listener with proxy_protocol came from an address that is not trusted; it was "
+     "closed."},
+    {EndReason::client_proxy_header, "client.proxy_header",
+     "A connection did not begin with a proper PROXY header; it was closed."},
+    {EndReason::client_timeout_proxy_header, "client.timeout_proxy_header",
+     "The PROXY header did not come within proxy_protocol.timeout; the connection was closed."},
     {EndReason::client_unsupported, "client.unsupported",
      "The request asked for something this program does not do, such as CONNECT; answered with 501 or 405."},
     {EndReason::route_none, "route.none", "No route matched; answered with 404."},

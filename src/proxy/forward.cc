@@ -6,6 +6,7 @@
 
 #include "proxy/exchange.h"
 #include "proxy/local_reply.h"
+#include "proxy/upstream.h"
 
 namespace lintel::proxy {
 namespace {
@@ -15,14 +16,15 @@ using net::Task;
 /// What the attempts for one request have in common. Lives in the frame of forward().
 struct Attempts {
   Attempts(WorkerContext& w, const RouteContext& r, http::ServerTransaction& t, ActiveExchange& a,
-           Record& rec) noexcept
-      : worker(w), route(r), pool(*r.pool), transaction(t), active(a), record(rec) {}
+           const Client& c, Record& rec) noexcept
+      : worker(w), route(r), pool(*r.pool), transaction(t), active(a), client(c), record(rec) {}
 
   WorkerContext& worker;
   const RouteContext& route;
   PoolContext& pool;
   http::ServerTransaction& transaction;
   ActiveExchange& active;
+  const Client& client;
   Record& record;
   http::BodyChunk first;                                    ///< What is there of the request body.
   std::array<std::uint32_t, Record::kMaxAttempts> tried{};  ///< Servers that failed before anything was sent.
@@ -42,15 +44,11 @@ struct AttemptResult {
 };
 
 Task<Result<http::H1ClientPtr>> connect(Attempts& at, std::uint32_t index) {
-  const config::Pool& config = at.pool.pool.config();
-  const SocketAddress& address = at.pool.pool.servers()[index].state->address();
   const Nanos begun = at.worker.loop.now();
-  Result<net::StreamPtr> stream =
-      co_await at.worker.connector.connect(address, begun + to_nanos(config.connect_timeout));
-  const Nanos took = at.worker.loop.now() - begun;
-  at.record.connect = took;
+  const std::string_view id = at.transaction.request.fields.get(http::FieldId::x_request_id);
+  Result<net::StreamPtr> stream = co_await open_upstream(at.worker, at.pool, index, at.client, id);
+  at.record.connect = at.worker.loop.now() - begun;
   if (!stream) co_return tl::unexpected<Error>(stream.error());
-  at.pool.stats->connect.observe(took);
   co_return std::make_unique<http::H1ClientConnection>(std::move(*stream), at.worker.workspace);
 }
 
@@ -65,7 +63,9 @@ Task<AttemptResult> attempt(Attempts& at, std::uint32_t index, bool fresh) {
   AttemptResult result;
   const bool idempotent = http::is_idempotent(at.transaction.request.method);
   http::H1ClientPtr connection;
-  if (!fresh) connection = at.pool.pool.checkout(index, !idempotent);
+  // A connection that began with a PROXY header speaks for one client.
+  const bool shared = at.pool.pool.config().proxy_protocol == config::SendProxy::none;
+  if (!fresh && shared) connection = at.pool.pool.checkout(index, !idempotent);
   if (!connection) {
     Result<http::H1ClientPtr> connected = co_await connect(at, index);
     if (!connected) {
@@ -96,7 +96,7 @@ Task<AttemptResult> attempt(Attempts& at, std::uint32_t index, bool fresh) {
       (exchanged.reason == EndReason::upstream_closed || exchanged.reason == EndReason::upstream_reset);
   result.retry_same = !exchanged.answered && at.first.last && dead && (exchanged.nothing_sent || idempotent);
   if (result.retry_same) result.reason = EndReason::upstream_idle_closed;
-  at.pool.pool.checkin(index, std::move(connection));
+  if (shared) at.pool.pool.checkin(index, std::move(connection));
   co_return result;
 }
 
@@ -165,8 +165,8 @@ Task<AttemptResult> try_servers(Attempts& at) {
 }  // namespace
 
 Task<void> forward(WorkerContext& worker, const RouteContext& route, http::ServerTransaction& transaction,
-                   ActiveExchange& active, Record& record) {
-  Attempts at(worker, route, transaction, active, record);
+                   ActiveExchange& active, const Client& client, Record& record) {
+  Attempts at(worker, route, transaction, active, client, record);
   record.pool = at.pool.pool.config().name;
   at.first = transaction.buffered_body();
   const AttemptResult result = co_await try_servers(at);

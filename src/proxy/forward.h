@@ -1,6 +1,7 @@
 #pragma once
 
 #include "http/transaction.h"
+#include "proxy/client_connection.h"
 #include "proxy/exchange.h"
 #include "proxy/generation.h"
 #include "proxy/record.h"
@@ -13,6 +14,7 @@ namespace lintel::proxy {
 /// 503 or 504 itself where no server does. On return the transaction is answered or aborted, and `record`
 /// says how. Suspends.
 net::Task<void> forward(WorkerContext& worker, const RouteContext& route,
-                        http::ServerTransaction& transaction, ActiveExchange& active, Record& record);
+                        http::ServerTransaction& transaction, ActiveExchange& active, const Client& client,
+                        Record& record);
 
 }  // namespace lintel::proxy

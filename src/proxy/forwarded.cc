@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 
+#include "proxy/request_id.h"
+
 namespace lintel::proxy {
 namespace {
 
@@ -83,14 +85,9 @@ std::size_t format_forwarded(std::string_view ip, std::string_view host,
 void set_request_id(http::Fields& fields, bool trusted, Random& random) {
   const http::Fields::Line* given = fields.find(FieldId::x_request_id);
   if (given && trusted && given->value_size != 0) return;
-  std::array<char, 32> id{};
-  static constexpr char kHex[] = "0123456789abcdef";
-  for (std::size_t i = 0; i < id.size(); i += 16) {
-    std::uint64_t bits = random.next();
-    for (std::size_t j = 0; j < 16; ++j, bits >>= 4) id[i + j] = kHex[bits & 15];
-  }
+  const RequestId id(random);
   if (given) fields.remove(FieldId::x_request_id);
-  fields.add("X-Request-Id", {id.data(), id.size()});
+  fields.add("X-Request-Id", id.text());
 }
 
 }  // namespace

@@ -109,7 +109,7 @@ Task<void> HttpSession::answer(http::ServerTransaction& transaction, const Route
     reply.status = 413;
   } else if (route.pool) {
     if (route.body_limit != 0) transaction.set_body_limit(route.body_limit);
-    co_await forward(worker_, route, transaction, active_, record);
+    co_await forward(worker_, route, transaction, active_, client_, record);
     co_return;
   } else if (route.config && route.config->redirect) {
     record.end_reason = EndReason::route_redirect;
@@ -172,7 +172,9 @@ void HttpSession::finish(http::ServerTransaction& transaction, const RouteContex
   record.request_id = request.fields.get(http::FieldId::x_request_id);
   record.client_ip = client;
   record.client_port = peer.address.port();
-  record.peer_ip = peer.ip();
+  record.proxy = client_.proxy.get();
+  const Peer other_end(client_.proxy ? client_.stream->peer() : SocketAddress());
+  record.peer_ip = client_.proxy ? other_end.ip() : peer.ip();
   record.listener = client_.listener->config.name;
   record.route = route.name;
   record.version = request.version;

@@ -7,6 +7,7 @@
 
 #include "config/model.h"
 #include "http/message.h"
+#include "net/proxy_header.h"
 #include "proxy/end_reason.h"
 
 namespace lintel::proxy {
@@ -28,7 +29,8 @@ struct Record {
   std::string_view request_id;  ///< 32 hexadecimal digits, or what a trusted peer sent.
   std::string_view client_ip;  ///< The client as far as it is known: the peer, or what a trusted proxy named.
   std::uint16_t client_port = 0;
-  std::string_view peer_ip;  ///< The other end of the connection.
+  std::string_view peer_ip;                 ///< The other end of the connection.
+  const net::ProxyHeader* proxy = nullptr;  ///< What the peer said of the client; null: nothing.
   std::string_view listener;
   std::string_view route;   ///< Empty: none matched.
   std::string_view pool;    ///< Empty: answered here.

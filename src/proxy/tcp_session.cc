@@ -7,6 +7,8 @@
 #include "proxy/exchange.h"
 #include "proxy/forwarded.h"
 #include "proxy/relay.h"
+#include "proxy/request_id.h"
+#include "proxy/upstream.h"
 
 namespace lintel::proxy {
 namespace {
@@ -19,7 +21,8 @@ class TcpSession final : public Session {
       : Session(sessions),
         worker_(worker),
         client_(std::move(client)),
-        route_(client_.listener->routes.back()) {}
+        route_(client_.listener->routes.back()),
+        id_(worker.workspace.random) {}
 
   Task<void> run();
 
@@ -48,12 +51,14 @@ class TcpSession final : public Session {
   const RouteContext& route_;
   net::StreamPtr server_;
   std::uint32_t server_index_ = 0;
+  RequestId id_;
   Record record_;
   bool cut_ = false;
 };
 
 Task<void> TcpSession::run() {
   record_.protocol = config::Protocol::tcp;
+  record_.request_id = id_.text();
   record_.started = worker_.loop.now();
   record_.pool = pool().pool.config().name;
   route_.sessions->open.add();
@@ -86,18 +91,15 @@ Task<EndReason> TcpSession::connect() {
 
 Task<EndReason> TcpSession::attempt(std::uint32_t index) {
   const pool::Server& server = pool().pool.servers()[index];
-  ServerStats& stats = *pool().server_stats[index];
   const Nanos begun = worker_.loop.now();
-  const Nanos deadline = begun + to_nanos(pool().pool.config().connect_timeout);
-  Result<net::StreamPtr> stream = co_await worker_.connector.connect(server.state->address(), deadline);
+  Result<net::StreamPtr> stream = co_await open_upstream(worker_, pool(), index, client_, record_.request_id);
   record_.connect = worker_.loop.now() - begun;
   record_.server = server.name;
   EndReason reason = EndReason::ok;
   if (!stream) {
     reason = upstream_reason(stream.error(), Phase::connect);
-    stats.errors.add(static_cast<std::uint32_t>(reason));
+    pool().server_stats[index]->errors.add(static_cast<std::uint32_t>(reason));
   } else {
-    pool().stats->connect.observe(record_.connect);
     if (!cut_) server_ = std::move(*stream);
     server_index_ = index;
   }
@@ -130,7 +132,10 @@ void TcpSession::finish() {
   worker_.stats.count_end(record_.end_reason);
   if (!worker_.access_log) return;
   const Peer peer(client_.address());
-  record_.client_ip = record_.peer_ip = peer.ip();
+  const Peer other_end(client_.stream->peer());
+  record_.client_ip = peer.ip();
+  record_.peer_ip = other_end.ip();
+  record_.proxy = client_.proxy.get();
   record_.client_port = peer.address.port();
   record_.listener = client_.listener->config.name;
   record_.route = route_.name;
