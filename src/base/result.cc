@@ -10,6 +10,8 @@ std::string_view error_name(ErrorCode code) noexcept {
       return "canceled";
     case ErrorCode::timeout:
       return "timeout";
+    case ErrorCode::too_slow:
+      return "too_slow";
     case ErrorCode::closed:
       return "closed";
     case ErrorCode::reset:
@@ -38,6 +40,8 @@ ErrorCode error_from_errno(int err) noexcept {
       return ErrorCode::canceled;
     case ETIMEDOUT:
       return ErrorCode::timeout;
+    case ETIME:
+      return ErrorCode::too_slow;
     case ECONNRESET:
     case ECONNABORTED:
     case EPIPE:

@@ -10,6 +10,7 @@ namespace lintel {
 enum class ErrorCode : std::uint8_t {
   canceled,     ///< Somebody called cancel; not a fault of the peer.
   timeout,      ///< A deadline passed.
+  too_slow,     ///< The peer kept below a minimum rate.
   closed,       ///< The peer ended the stream where more was needed.
   reset,        ///< ECONNRESET, EPIPE and their kin.
   refused,      ///< ECONNREFUSED, or no such Unix socket.

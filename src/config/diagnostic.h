@@ -99,7 +99,7 @@ class Report {
                                             const std::vector<std::string_view>& candidates);
 
 /// "a, b, c" of at most `most` words, then "...".
-[[nodiscard]] std::string join_words(const std::vector<std::string_view>& words, std::size_t most = 12);
+[[nodiscard]] std::string join_words(const std::vector<std::string_view>& words, std::size_t most = 24);
 
 /// "did you mean "X"? one of: a, b" with either part left out where there is nothing to say.
 [[nodiscard]] std::string suggest(std::string_view word, const std::vector<std::string_view>& candidates,

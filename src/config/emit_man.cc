@@ -24,6 +24,9 @@ A number with ms, s, m or h: 250ms, 5s, 1m30s. A bare number is an error.
 size
 A number with B, KiB, MiB or GiB, or k, m, g: 64KiB, 10m. All are binary.
 .TP
+rate
+A size per second: 240B/s, 8KiB/s.
+.TP
 address
 127.0.0.1:80, [::1]:443, :8080 (every interface), name.example:8080, unix:/run/app.sock, unix:@abstract.
 Listeners do not take names. Port 0 lets the kernel choose.
@@ -86,6 +89,8 @@ std::string type_text(const Type& type) {
       return "duration";
     case Kind::size:
       return "size";
+    case Kind::byte_rate:
+      return "rate";
     case Kind::choice: {
       std::string out;
       for (const std::string_view word : type.choices) out += (out.empty() ? "" : " | ") + std::string(word);
@@ -111,7 +116,9 @@ std::string type_text(const Type& type) {
 
 std::string range_text(const Type& type) {
   const Type& inner = type.kind == Kind::optional ? *type.element : type;
-  if (inner.kind != Kind::integer && inner.kind != Kind::duration && inner.kind != Kind::size) return {};
+  if (inner.kind != Kind::integer && inner.kind != Kind::duration && inner.kind != Kind::size &&
+      inner.kind != Kind::byte_rate)
+    return {};
   std::string out;
   if (inner.allowed.empty()) {
     out = format_number(inner, inner.min);

@@ -8,6 +8,8 @@ namespace {
 
 constexpr std::string_view kDurationPattern = "^(?=.)([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$";
 constexpr std::string_view kSizePattern = "^[0-9]+([Bb]|[Kk][Ii][Bb]|[Mm][Ii][Bb]|[Gg][Ii][Bb]|[KkMmGg])$";
+constexpr std::string_view kByteRatePattern =
+    "^[0-9]+([Bb]|[Kk][Ii][Bb]|[Mm][Ii][Bb]|[Gg][Ii][Bb]|[KkMmGg])/s$";
 constexpr std::string_view kAddressPattern =
     "^(unix:[/@].+|(\\[[0-9A-Fa-f:.]+\\]|[A-Za-z0-9._-]*):[0-9]{1,5})$";
 constexpr std::string_view kNetworkPattern = "^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$";
@@ -208,7 +210,10 @@ class SchemaWriter {
     json_.key("properties");
     json_.begin_object();
     json_.key(type.long_form);
-    words(type.choices);
+    json_.begin_object();
+    json_.member("description", "The same as the plain word.");
+    enumeration(type.choices);
+    json_.end_object();
     json_.end_object();
     json_.end_object();
   }
@@ -237,6 +242,8 @@ class SchemaWriter {
         return text(kDurationPattern);
       case Kind::size:
         return text(kSizePattern);
+      case Kind::byte_rate:
+        return text(kByteRatePattern);
       case Kind::choice:
         return enumeration(type.choices);
       case Kind::endpoint:

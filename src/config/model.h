@@ -30,6 +30,12 @@ constexpr Bytes operator""_MiB(unsigned long long n) {
   return Bytes{n * 1024 * 1024};
 }
 
+/// Bytes per second.
+struct ByteRate {
+  std::uint64_t value = 0;
+  friend auto operator<=>(ByteRate, ByteRate) = default;
+};
+
 /// Where a value stood in the files, for messages that are found after loading. Line and column count from 1.
 /// Two places always compare equal: moving a setting within its file does not change a configuration.
 struct Place {
@@ -122,6 +128,14 @@ struct ListenerTimeouts {
   friend bool operator==(const ListenerTimeouts&, const ListenerTimeouts&) = default;
 };
 
+/// What a client must keep to while it sends a request body or takes a response, after `grace`.
+struct MinRates {
+  milliseconds grace = 10s;
+  ByteRate request_body{240};  ///< 0: none.
+  ByteRate response{240};      ///< 0: none.
+  friend bool operator==(const MinRates&, const MinRates&) = default;
+};
+
 struct Limits {
   std::uint64_t connections = 0;     ///< Per listener, over all workers; 0: bounded by descriptors only.
   Bytes header_size = 32_KiB;        ///< Whole head.
@@ -169,6 +183,7 @@ struct Listener {
   EncodedSlash encoded_slash = EncodedSlash::keep;
   UnderscoreNames underscore_names = UnderscoreNames::drop;
   ListenerTimeouts timeouts;
+  MinRates min_rates;
   Limits limits;
   Udp udp;
   std::vector<Route> routes;

@@ -73,6 +73,8 @@ std::string_view kind_title(const Type& type) {
       return "a duration such as 250ms, 5s or 1m";
     case Kind::size:
       return "a size such as 64KiB or 10MiB";
+    case Kind::byte_rate:
+      return "a rate such as 240B/s or 8KiB/s";
     case Kind::choice:
       return "a word";
     case Kind::text:
@@ -194,6 +196,7 @@ void Parser::value(const Type& type, const YamlNode& node, void* target, const P
     case Kind::integer:
     case Kind::duration:
     case Kind::size:
+    case Kind::byte_rate:
       return number(type, node, target, path);
     case Kind::choice:
       return choice(type, node, target, path);
@@ -223,6 +226,8 @@ std::optional<std::int64_t> Parser::parse_number(const Type& type, const YamlNod
     if (const auto parsed = parse_duration(*content, why)) number = parsed->count();
   } else if (type.kind == Kind::size) {
     if (const auto parsed = parse_size(*content, why)) number = static_cast<std::int64_t>(parsed->value);
+  } else if (type.kind == Kind::byte_rate) {
+    if (const auto parsed = parse_byte_rate(*content, why)) number = static_cast<std::int64_t>(parsed->value);
   } else if (type.kind == Kind::integer) {
     number = parse_integer(*content, why);
   } else {

@@ -151,6 +151,23 @@ const ObjectType& listener_timeouts_type() {
   return type;
 }
 
+const ObjectType& min_rates_type() {
+  static constexpr ByteRate kFastest{std::uint64_t{1} << 30U};
+  static const ObjectType type = object<MinRates>(
+      "min_rates",
+      {
+          field(&MinRates::grace, "grace", duration(100ms, 1h),
+                "Time that a client may be waited for before a rate counts; with what it sends or takes the "
+                "allowance grows, up to the timeout."),
+          field(&MinRates::request_body, "request_body", byte_rate(ByteRate{1}, kFastest, "off"),
+                "Slowest a request body may come; time in which it is not asked for does not count."),
+          field(&MinRates::response, "response", byte_rate(ByteRate{1}, kFastest, "off"),
+                "Slowest a client may take a response; time in which there is nothing to take does not "
+                "count, nor do upgraded connections."),
+      });
+  return type;
+}
+
 const ObjectType& udp_type() {
   static const ObjectType type = object<Udp>(
       "udp", {
@@ -244,6 +261,9 @@ const ObjectType& listener_type() {
               .only(kHttp),
           field(&Listener::timeouts, "timeouts", object_of(listener_timeouts_type()),
                 "Timeouts towards clients.")
+              .only(kHttp),
+          field(&Listener::min_rates, "min_rates", object_of(min_rates_type()),
+                "What clients must keep to, so that those who trickle hold nothing for long.")
               .only(kHttp),
           field(&Listener::limits, "limits", object_of(limits_type()), "Limits on what clients may send."),
           field(&Listener::udp, "udp", object_of(udp_type()), "Sessions of UDP clients.").only(kUdp),
@@ -403,6 +423,8 @@ std::string format_number(const Type& type, std::int64_t number) {
       return format_duration(milliseconds(number));
     case Kind::size:
       return format_size(Bytes{static_cast<std::uint64_t>(number)});
+    case Kind::byte_rate:
+      return format_byte_rate(ByteRate{static_cast<std::uint64_t>(number)});
     case Kind::choice:
       return std::string(type.choices[static_cast<std::size_t>(number)]);
     default:

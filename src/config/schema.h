@@ -21,9 +21,10 @@ struct ObjectType;
 enum class Kind : std::uint8_t {
   boolean,
   integer,
-  duration,  ///< As a number: milliseconds.
-  size,      ///< As a number: bytes.
-  choice,    ///< As a number: the position in `choices`.
+  duration,   ///< As a number: milliseconds.
+  size,       ///< As a number: bytes.
+  byte_rate,  ///< As a number: bytes per second.
+  choice,     ///< As a number: the position in `choices`.
   text,
   endpoint,
   network,

@@ -23,14 +23,14 @@ template <typename T>
 struct IsOptional<std::optional<T>> : std::true_type {};
 
 template <typename T>
-concept Number =
-    std::integral<T> || std::is_enum_v<T> || std::same_as<T, milliseconds> || std::same_as<T, Bytes>;
+concept Number = std::integral<T> || std::is_enum_v<T> || std::same_as<T, milliseconds> ||
+                 std::same_as<T, Bytes> || std::same_as<T, ByteRate>;
 
 template <typename T>
 std::int64_t to_number(const T& value) {
   if constexpr (std::same_as<T, milliseconds>) {
     return value.count();
-  } else if constexpr (std::same_as<T, Bytes>) {
+  } else if constexpr (std::same_as<T, Bytes> || std::same_as<T, ByteRate>) {
     return static_cast<std::int64_t>(value.value);
   } else {
     return static_cast<std::int64_t>(value);
@@ -39,8 +39,8 @@ std::int64_t to_number(const T& value) {
 
 template <typename T>
 T from_number(std::int64_t number) {
-  if constexpr (std::same_as<T, Bytes>) {
-    return Bytes{static_cast<std::uint64_t>(number)};
+  if constexpr (std::same_as<T, Bytes> || std::same_as<T, ByteRate>) {
+    return T{static_cast<std::uint64_t>(number)};
   } else {
     return static_cast<T>(number);
   }
@@ -134,6 +134,12 @@ inline Type duration(milliseconds min, milliseconds max) {
 inline Type size(Bytes min, Bytes max, std::string_view zero_word = {}) {
   Type type = integer(to_number(min), to_number(max), zero_word);
   type.kind = Kind::size;
+  return type;
+}
+
+inline Type byte_rate(ByteRate min, ByteRate max, std::string_view zero_word = {}) {
+  Type type = integer(to_number(min), to_number(max), zero_word);
+  type.kind = Kind::byte_rate;
   return type;
 }
 

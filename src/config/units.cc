@@ -23,6 +23,8 @@ constexpr std::string_view kDurationHelp =
 constexpr std::string_view kSizeHelp =
     "a size is a number with B, KiB, MiB or GiB (or k, m, g), for example 64KiB";
 
+constexpr std::string_view kByteRateHelp = "a rate is a size with /s, for example 240B/s or 8KiB/s";
+
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
@@ -123,6 +125,15 @@ std::optional<Bytes> parse_size(std::string_view text, std::string& why) {
   return Bytes{static_cast<std::uint64_t>(*value)};
 }
 
+std::optional<ByteRate> parse_byte_rate(std::string_view text, std::string& why) {
+  if (text.ends_with("/s")) {
+    const auto size = parse_size(text.substr(0, text.size() - 2), why);
+    if (size) return ByteRate{size->value};
+  }
+  why = explain(text, "rate", kByteRateHelp);
+  return std::nullopt;
+}
+
 std::optional<std::int64_t> parse_integer(std::string_view text, std::string& why) {
   std::string_view rest = text;
   const bool negative = !rest.empty() && rest.front() == '-';
@@ -168,6 +179,10 @@ std::string format_duration(milliseconds value) {
     }
   }
   return "0s";
+}
+
+std::string format_byte_rate(ByteRate value) {
+  return format_size(Bytes{value.value}) + "/s";
 }
 
 std::string format_size(Bytes value) {

@@ -15,6 +15,8 @@ namespace lintel::config {
 [[nodiscard]] std::optional<milliseconds> parse_duration(std::string_view text, std::string& why);
 /// "64KiB", "10MiB", "1GiB", "512B"; also "64k", "10m", "1g". All binary.
 [[nodiscard]] std::optional<Bytes> parse_size(std::string_view text, std::string& why);
+/// A size and "/s": "240B/s", "8KiB/s", "1m/s".
+[[nodiscard]] std::optional<ByteRate> parse_byte_rate(std::string_view text, std::string& why);
 /// A decimal number without leading zero, fraction or sign other than "-".
 [[nodiscard]] std::optional<std::int64_t> parse_integer(std::string_view text, std::string& why);
 /// true/false, on/off, yes/no in any of YAML's cases (on, On, ON).
@@ -24,5 +26,7 @@ namespace lintel::config {
 [[nodiscard]] std::string format_duration(milliseconds value);
 /// The largest exact unit: "64KiB", "1500B".
 [[nodiscard]] std::string format_size(Bytes value);
+/// As format_size: "240B/s".
+[[nodiscard]] std::string format_byte_rate(ByteRate value);
 
 }  // namespace lintel::config

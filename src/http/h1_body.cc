@@ -126,18 +126,19 @@ net::WriteSpans BodyEncoder::frame(Buffer& out, BodyChunk chunk, const Fields* t
   return net::WriteSpans(out.view(0, before), chunk.bytes, out.view(before, out.size() - before));
 }
 
-Task<Result<BodyChunk>> pull_body(net::Stream& stream, ReadAhead& ahead, BodyDecoder& decoder, Nanos timeout,
-                                  ErrorSource source) {
+Task<Result<BodyChunk>> pull_body(net::Stream& stream, ReadAhead& ahead, BodyDecoder& decoder,
+                                  net::Allowance& allowance, ErrorSource source) {
   for (;;) {
     const bool buffered = !ahead.empty();
     std::span<char> in = ahead.bytes();
     if (!buffered && decoder.needs_input()) {
       ahead.release();
-      const Nanos deadline = timeout == kNever ? kNever : stream.loop().now() + timeout;
-      stream.set_read_deadline(deadline);
+      allowance.begin_wait(stream.loop().now());
+      stream.set_read_deadline(allowance.deadline());
       const std::span<char> scratch = stream.loop().scratch();
       const Result<std::size_t> got = co_await stream.read(scratch);
-      if (!got) co_return fail(got.error(), source);
+      allowance.end_wait(stream.loop().now());
+      if (!got) co_return fail(allowance.explain(got.error()), source);
       if (*got == 0) {
         if (decoder.at_end_of_stream() == BodyDecoder::Status::done) co_return BodyChunk({}, true);
         co_return fail({ErrorCode::closed, source, false, 0, "the body was cut off"}, source);
@@ -145,6 +146,7 @@ Task<Result<BodyChunk>> pull_body(net::Stream& stream, ReadAhead& ahead, BodyDec
       in = scratch.first(*got);
     }
     const BodyDecoder::Piece piece = decoder.decode(in);
+    allowance.earn(piece.consumed);
     if (buffered) {
       ahead.consume(piece.consumed);
     } else {
@@ -160,11 +162,12 @@ Task<Result<BodyChunk>> pull_body(net::Stream& stream, ReadAhead& ahead, BodyDec
   }
 }
 
-BodyChunk take_buffered_body(ReadAhead& ahead, BodyDecoder& decoder) {
+BodyChunk take_buffered_body(ReadAhead& ahead, BodyDecoder& decoder, net::Allowance& allowance) {
   if (decoder.done()) return BodyChunk({}, true);
   if (ahead.empty()) return {};
   const BodyDecoder::Piece piece = decoder.decode(ahead.bytes());
   ahead.consume(piece.consumed);
+  allowance.earn(piece.consumed);
   if (piece.status == BodyDecoder::Status::error || decoder.over_limit()) return {};
   return BodyChunk({piece.data.data(), piece.data.size()}, piece.status == BodyDecoder::Status::done);
 }

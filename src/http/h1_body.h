@@ -9,6 +9,7 @@
 #include "http/h1_chunked.h"
 #include "http/h1_framing.h"
 #include "http/transaction.h"
+#include "net/allowance.h"
 #include "net/stream.h"
 
 namespace lintel::http {
@@ -111,18 +112,19 @@ class BodyEncoder {
 };
 
 /// The next piece of a body: from `ahead` if there is something, else from the stream, through the loop's
-/// scratch. Everything passed must outlive the task. Errors as BodySource::read_body, from `source`.
-Task<Result<BodyChunk>> pull_body(net::Stream& stream, ReadAhead& ahead, BodyDecoder& decoder, Nanos timeout,
-                                  ErrorSource source);
+/// scratch, for as long as `allowance` has it. Everything passed must outlive the task. Errors as
+/// BodySource::read_body, from `source`.
+Task<Result<BodyChunk>> pull_body(net::Stream& stream, ReadAhead& ahead, BodyDecoder& decoder,
+                                  net::Allowance& allowance, ErrorSource source);
 
-/// `bytes` of the connection, none: then no part of the body.
+/// `bytes` of the connection, none: then no part of the body. `allowance`: of a source.
 [[nodiscard]] inline DirectBody direct_body(net::Stream& stream, std::uint64_t bytes,
-                                            Nanos timeout) noexcept {
-  return {bytes != 0 ? &stream : nullptr, bytes, timeout};
+                                            net::Allowance* allowance = nullptr) noexcept {
+  return {bytes != 0 ? &stream : nullptr, bytes, allowance};
 }
 
-/// What of the body is in `ahead`, without suspending. A broken body shows as an empty chunk; the next
-/// pull_body tells the error.
-[[nodiscard]] BodyChunk take_buffered_body(ReadAhead& ahead, BodyDecoder& decoder);
+/// What of the body is in `ahead`, without suspending; `allowance` is credited with it. A broken body shows
+/// as an empty chunk; the next pull_body tells the error.
+[[nodiscard]] BodyChunk take_buffered_body(ReadAhead& ahead, BodyDecoder& decoder, net::Allowance& allowance);
 
 }  // namespace lintel::http

@@ -26,7 +26,10 @@ H1ClientConnection::H1ClientConnection(net::StreamPtr stream, Workspace& workspa
 
 void H1ClientConnection::start(const Settings& settings) noexcept {
   settings_ = settings;
-  stream_->set_write_timeout(settings.write_timeout);
+  const Nanos now = stream_->loop().now();
+  body_allowance_.start({.most = settings.body_timeout}, now);
+  pace_.start({.most = settings.write_timeout}, now);
+  stream_->set_write_pace(&pace_);
   decoder_.start(Framing::none(), settings.head, UnderscoreNames::keep);
   encoder_.start(Framing::none());
   response_deadline_ = kNever;
@@ -134,11 +137,11 @@ Result<BodyChunk> H1ClientConnection::begin_body(const ResponseHead& head, std::
 }
 
 DirectBody H1ClientConnection::direct_source() noexcept {
-  return direct_body(*stream_, ahead_.empty() ? decoder_.verbatim() : 0, settings_.body_timeout);
+  return direct_body(*stream_, ahead_.empty() ? decoder_.verbatim() : 0, &body_allowance_);
 }
 
 DirectBody H1ClientConnection::direct_sink() noexcept {
-  return direct_body(*stream_, encoder_.verbatim(), kNever);  // Writes have the stream's own.
+  return direct_body(*stream_, encoder_.verbatim());
 }
 
 Upgraded H1ClientConnection::upgraded() noexcept {
@@ -147,7 +150,7 @@ Upgraded H1ClientConnection::upgraded() noexcept {
 }
 
 Task<Result<BodyChunk>> H1ClientConnection::read_body() {
-  return pull_body(*stream_, ahead_, decoder_, settings_.body_timeout, ErrorSource::upstream);
+  return pull_body(*stream_, ahead_, decoder_, body_allowance_, ErrorSource::upstream);
 }
 
 }  // namespace lintel::http

@@ -31,7 +31,9 @@ class H1ClientConnection final : public ClientTransaction, public net::Pooled {
   Task<Result<BodyChunk>> read_head(ResponseHead& head) override;
   Task<Result<BodyChunk>> read_body() override;
   [[nodiscard]] const Fields* trailers() const noexcept override { return decoder_.trailers(); }
-  void set_body_timeout(Nanos timeout) noexcept override { settings_.body_timeout = timeout; }
+  void set_body_timeout(Nanos timeout) noexcept override {
+    body_allowance_.start({.most = timeout}, stream_->loop().now());
+  }
   [[nodiscard]] DirectBody direct_source() noexcept override;
   void took(std::uint64_t bytes) noexcept override { decoder_.skip(bytes); }
   [[nodiscard]] DirectBody direct_sink() noexcept override;
@@ -55,6 +57,8 @@ class H1ClientConnection final : public ClientTransaction, public net::Pooled {
   Workspace& workspace_;
   ReadAhead ahead_;
   Settings settings_;
+  net::Allowance body_allowance_;
+  net::WritePace pace_;
   ResponseHeadParser parser_;
   BodyDecoder decoder_;
   BodyEncoder encoder_;

@@ -105,6 +105,7 @@ Task<bool> H1ServerConnection::serve_one(std::span<char> first) {
     co_await handler_.reject(*transaction, rejection);
   }
   const bool alive = co_await finish(*transaction);
+  stream_.set_write_pace(nullptr);
   if (workspace_.free_transactions_.size() < Workspace::kMostTransactions) {
     workspace_.free_transactions_.push_back(std::move(transaction));
   }
@@ -141,6 +142,7 @@ Task<Rejection> H1ServerConnection::read_request(H1ServerTransaction& transactio
     in = scratch.first(*got);
   }
   transaction.decoder_.start(transaction.parser_.framing(), settings.head, settings.rules.underscore_names);
+  transaction.expect_body();
   co_return kAccepted;
 }
 
@@ -209,18 +211,33 @@ void H1ServerTransaction::start(H1ServerConnection& connection, const ServerSett
   parser_.start(request, settings.head, settings.rules);
   decoder_.start(Framing::none(), settings.head, settings.rules.underscore_names);
   encoder_.start(Framing::none());
-  body_timeout_ = settings.body_timeout;
-  connection.stream_.set_write_timeout(settings.write_timeout);
+  pace_.start(settings.response, started);
+  connection.stream_.set_write_pace(&pace_);
   body_begun_ = continued_ = head_sent_ = upgraded_ = close_ = rejected_ = broken_ = aborted_ = false;
 }
 
 BodyChunk H1ServerTransaction::buffered_body() {
-  return take_buffered_body(connection_->ahead_, decoder_);
+  return take_buffered_body(connection_->ahead_, decoder_, body_allowance_);
+}
+
+/// The head is complete. A client that asked whether to go on may wait for the answer.
+void H1ServerTransaction::expect_body() noexcept {
+  net::Allowance::Terms terms = connection_->handler_.settings().request_body;
+  if (request.expects_continue) terms.grace = terms.most;
+  body_allowance_.start(terms, connection_->stream_.loop().now());
+}
+
+/// 100 goes out: from here on the client is waited for, perhaps by a read that has begun before.
+void H1ServerTransaction::ask_for_body() noexcept {
+  if (std::exchange(continued_, true)) return;
+  body_begun_ = true;
+  body_allowance_.start(connection_->handler_.settings().request_body, connection_->stream_.loop().now());
+  connection_->stream_.set_read_deadline(body_allowance_.deadline());
 }
 
 Task<Result<BodyChunk>> H1ServerTransaction::read_body() {
   body_begun_ = true;
-  return pull_body(connection_->stream_, connection_->ahead_, decoder_, body_timeout_,
+  return pull_body(connection_->stream_, connection_->ahead_, decoder_, body_allowance_,
                    ErrorSource::downstream);
 }
 
@@ -233,11 +250,11 @@ void H1ServerTransaction::cancel_write() noexcept {
 
 DirectBody H1ServerTransaction::direct_source() noexcept {
   const std::uint64_t bytes = connection_->ahead_.empty() ? decoder_.verbatim() : 0;
-  return direct_body(connection_->stream_, bytes, body_timeout_);
+  return direct_body(connection_->stream_, bytes, &body_allowance_);
 }
 
 DirectBody H1ServerTransaction::direct_sink() noexcept {
-  return direct_body(connection_->stream_, encoder_.verbatim(), kNever);  // Writes have the stream's own.
+  return direct_body(connection_->stream_, encoder_.verbatim());
 }
 
 Upgraded H1ServerTransaction::upgraded() noexcept {
@@ -251,12 +268,16 @@ void H1ServerTransaction::abort() noexcept {
 
 Task<Result<void>> H1ServerTransaction::write_interim(const ResponseHead& head) {
   if (request.version == Version::http10) co_return Result<void>{};
-  if (head.status == 100) body_begun_ = continued_ = true;
+  if (head.status == 100) ask_for_body();
   Buffer& out = connection_->workspace_.loop.staging();
   write_response_head(out, head, Framing::none(), ResponseWriteOptions{});
-  Result<void> written = co_await connection_->stream_.write(net::WriteSpans(out.view()));
+  const net::WriteSpans spans(out.view());
+  co_return note_write(co_await connection_->stream_.write(spans));
+}
+
+Result<void> H1ServerTransaction::note_write(Result<void> written) noexcept {
   if (!written) broken_ = true;
-  co_return written;
+  return written;
 }
 
 Framing H1ServerTransaction::response_framing(const ResponseHead& head, const BodyChunk& first,
@@ -296,17 +317,14 @@ Task<Result<void>> H1ServerTransaction::write_head(const ResponseHead& head, Bod
   encoder_.start(framing);
   upgraded_ = options.upgrade;
   const net::WriteSpans spans = encoder_.frame(out, first, trailers);
-  Result<void> written = co_await connection_->stream_.write(spans);
-  if (!written) broken_ = true;
-  co_return written;
+  co_return note_write(co_await connection_->stream_.write(spans));
 }
 
 Task<Result<void>> H1ServerTransaction::write_body(BodyChunk chunk, const Fields* trailers) {
   Buffer& out = connection_->workspace_.loop.staging();
   const net::WriteSpans spans = encoder_.frame(out, chunk, trailers);
   Result<void> written;
-  if (!spans.empty()) written = co_await connection_->stream_.write(spans);
-  if (!written) broken_ = true;
+  if (!spans.empty()) written = note_write(co_await connection_->stream_.write(spans));
   co_return written;
 }
 

@@ -60,7 +60,9 @@ class H1ServerTransaction final : public ServerTransaction {
   [[nodiscard]] BodyChunk buffered_body() override;
   Task<Result<BodyChunk>> read_body() override;
   [[nodiscard]] const Fields* trailers() const noexcept override { return decoder_.trailers(); }
-  void set_body_timeout(Nanos timeout) noexcept override { body_timeout_ = timeout; }
+  void set_body_timeout(Nanos timeout) noexcept override {
+    body_allowance_.start({.most = timeout}, connection_->stream_.loop().now());
+  }
   void set_body_limit(std::uint64_t bytes) noexcept override { decoder_.set_limit(bytes); }
   [[nodiscard]] std::uint64_t body_bytes() const noexcept override { return decoder_.bytes(); }
   [[nodiscard]] std::uint32_t dropped_fields() const noexcept override {
@@ -90,12 +92,16 @@ class H1ServerTransaction final : public ServerTransaction {
   [[nodiscard]] Framing response_framing(const ResponseHead& head, const BodyChunk& first,
                                          const Fields* trailers) const noexcept;
   [[nodiscard]] bool must_close(const ResponseHead& head) const noexcept;
+  void expect_body() noexcept;
+  void ask_for_body() noexcept;
+  [[nodiscard]] Result<void> note_write(Result<void> written) noexcept;
 
   H1ServerConnection* connection_ = nullptr;
   RequestHeadParser parser_;
   BodyDecoder decoder_;
   BodyEncoder encoder_;
-  Nanos body_timeout_ = kNever;
+  net::Allowance body_allowance_;
+  net::WritePace pace_;
   bool body_begun_ = false;  ///< read_body was called, or an interim response asked for the body.
   bool continued_ = false;   ///< 100 was sent.
   bool head_sent_ = false;

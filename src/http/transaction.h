@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "http/message.h"
+#include "net/allowance.h"
 #include "net/stream.h"
 #include "net/task.h"
 
@@ -33,9 +34,9 @@ struct Upgraded {
 
 /// One side of a body whose bytes may go over the connection without being looked at: by splicing.
 struct DirectBody {
-  net::Stream* stream = nullptr;  ///< Null: they may not.
-  std::uint64_t bytes = 0;        ///< So many of them. All bits: to the end of the stream.
-  Nanos timeout = kNever;         ///< How long to wait for some, as set_body_timeout said.
+  net::Stream* stream = nullptr;        ///< Null: they may not.
+  std::uint64_t bytes = 0;              ///< So many of them. All bits: to the end of the stream.
+  net::Allowance* allowance = nullptr;  ///< Of a source: how long to wait for some, to be kept up to date.
 };
 
 /// A body that is pulled, a bounded piece at a time:
@@ -48,7 +49,7 @@ struct DirectBody {
 class BodySource {
  public:
   /// The next piece. Suspends; one reader at a time; not to be called again after the last piece.
-  /// Errors: timeout, closed (the body was cut off), reset, protocol, too_large, canceled.
+  /// Errors: timeout, too_slow, closed (the body was cut off), reset, protocol, too_large, canceled.
   virtual Task<Result<BodyChunk>> read_body() = 0;
   /// What may be taken from the connection itself in place of read_body, which is still to be called for the
   /// rest, even if that is nothing: it says what the end means. Tell `took` of what was taken.
@@ -56,7 +57,7 @@ class BodySource {
   virtual void took(std::uint64_t bytes) noexcept = 0;
   /// Trailer fields, after the last piece. Null where there are none.
   [[nodiscard]] virtual const Fields* trailers() const noexcept = 0;
-  /// How long read_body may wait for a byte. kNever: for ever.
+  /// How long read_body may wait for a byte, from now on without a minimum rate. kNever: for ever.
   virtual void set_body_timeout(Nanos timeout) noexcept = 0;
   /// Makes a pending read return `canceled` in the next turn of the loop.
   virtual void cancel_read() noexcept = 0;
@@ -70,7 +71,7 @@ class BodySink {
  public:
   /// Returns when all bytes are with the kernel, which is the back-pressure. Suspends; one writer at a time.
   /// `trailers` (may be null) go out with the last piece where the protocol can carry them. Errors: timeout,
-  /// reset, canceled.
+  /// too_slow, reset, canceled.
   virtual Task<Result<void>> write_body(BodyChunk chunk, const Fields* trailers) = 0;
   /// What may be given to the connection itself in place of write_body, which is still to be called for the
   /// rest, even if that is nothing. Tell `gave` of what was given; after a failure nothing more may be

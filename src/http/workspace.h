@@ -8,6 +8,7 @@
 #include "http/date.h"
 #include "http/h1_parser.h"
 #include "http/message.h"
+#include "net/allowance.h"
 #include "net/loop.h"
 
 namespace lintel::http {
@@ -19,8 +20,8 @@ struct ServerSettings {
   HeadLimits head;
   RequestRules rules;
   Nanos header_timeout = 10'000'000'000;
-  Nanos body_timeout = 30'000'000'000;
-  Nanos write_timeout = 60'000'000'000;
+  net::Allowance::Terms request_body{.most = 30'000'000'000, .grace = 10'000'000'000, .rate = 240};
+  net::Allowance::Terms response{.most = 60'000'000'000, .grace = 10'000'000'000, .rate = 240};
   Nanos idle_timeout = 75'000'000'000;
   std::uint64_t max_requests = 10000;  ///< Per connection; 0: no limit.
   Nanos max_age = kNever;              ///< Of a connection; ±10%.

@@ -25,9 +25,9 @@ class Pipe {
   [[nodiscard]] bool end_arrived() const noexcept { return end_arrived_; }
   [[nodiscard]] bool delayed() const noexcept { return options_.delay > 0; }
   [[nodiscard]] const MemoryPipeOptions& options() const noexcept { return options_; }
+  [[nodiscard]] std::size_t held() const noexcept { return data_.size() - begin_; }
   [[nodiscard]] std::size_t space() const noexcept {
-    const std::size_t held = data_.size() - begin_;
-    return held < options_.capacity ? options_.capacity - held : 0;
+    return held() < options_.capacity ? options_.capacity - held() : 0;
   }
 
   std::size_t take(std::span<char> out) noexcept {
@@ -95,9 +95,9 @@ class Pipe {
 
   void make_room(std::size_t n) {
     if (data_.capacity() - data_.size() >= n || begin_ < data_.size() / 2) return;
-    const std::size_t held = data_.size() - begin_;
-    if (held != 0) std::memmove(data_.data(), data_.data() + begin_, held);
-    data_.truncate(held);
+    const std::size_t left = held();
+    if (left != 0) std::memmove(data_.data(), data_.data() + begin_, left);
+    data_.truncate(left);
     begin_ = 0;
   }
 
@@ -197,6 +197,10 @@ bool MemoryStream::is_writable() const noexcept {
   const Pipe& pipe = link_->from(side_);
   if (link_->was_reset || link_->is_alone() || pipe.ended()) return true;
   return !blocked_ && pipe.space() != 0;
+}
+
+std::size_t MemoryStream::unacknowledged() const noexcept {
+  return link_->from(side_).held();
 }
 
 void MemoryStream::shutdown_write() noexcept {

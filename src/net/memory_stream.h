@@ -51,6 +51,8 @@ class MemoryStream final : public Stream, private IoHandler {
 
   [[nodiscard]] bool is_readable() const noexcept override;
   [[nodiscard]] bool is_writable() const noexcept override;
+  /// What the other end has not read.
+  [[nodiscard]] std::size_t unacknowledged() const noexcept override;
   void shutdown_write() noexcept override;
   void set_abortive() noexcept override { abortive_ = true; }
   void enable_keepalive(int /*idle_seconds*/, int /*probes*/) noexcept override {}

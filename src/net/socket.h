@@ -30,6 +30,7 @@ class SocketStream final : public Stream, private IoHandler {
   [[nodiscard]] bool is_readable() const noexcept override { return readable_ && probe_readable(); }
   [[nodiscard]] bool probe_readable() const noexcept override;
   [[nodiscard]] bool is_writable() const noexcept override { return writable_; }
+  [[nodiscard]] std::size_t unacknowledged() const noexcept override;
   void shutdown_write() noexcept override;
   void set_abortive() noexcept override;
   void enable_keepalive(int idle_seconds, int probes) noexcept override;

@@ -89,60 +89,19 @@ ssize_t SpliceInAwaiter::attempt() noexcept {
 
 // --- SpliceOutAwaiter
 
-SpliceOutAwaiter::SpliceOutAwaiter(SplicePipe& pipe, Stream& to) noexcept
-    : pipe_(pipe), stream_(to), deadline_(&Stream::expire_write, &to) {}
-
-void SpliceOutAwaiter::move_some() noexcept {
-  error_ = 0;
-  while (pipe_.held_ != 0 && error_ == 0) {
+int SpliceOutAwaiter::attempt() noexcept {
+  while (pipe_.held_ != 0) {
     const ssize_t n = stream_.try_splice_out(pipe_.pipe_.read_end, pipe_.held_);
-    if (n < 0) {
-      error_ = static_cast<int>(-n);
-    } else {
-      pipe_.held_ -= static_cast<std::size_t>(n);
-    }
+    if (n < 0) return static_cast<int>(-n);
+    put(static_cast<std::size_t>(n));
+    pipe_.held_ -= static_cast<std::size_t>(n);
   }
-  if (error_ != EAGAIN) pipe_.release();
-}
-
-bool SpliceOutAwaiter::await_ready() noexcept {
-  move_some();
-  return error_ != EAGAIN;
-}
-
-bool SpliceOutAwaiter::await_suspend(std::coroutine_handle<> frame) noexcept {
-  assert(!stream_.writer_);
-  error_ = stream_.arm();
-  if (error_ != 0) {
-    pipe_.release();
-    return false;
-  }
-  frame_ = frame;
-  stream_.writer_ = this;
-  stream_.restart(deadline_);
-  return true;
-}
-
-void SpliceOutAwaiter::on_ready(Ready why) {
-  if (why == Ready::io) {
-    const std::size_t before = pipe_.held_;
-    move_some();
-    if (error_ == EAGAIN) {
-      stream_.writer_ = this;
-      if (pipe_.held_ != before) stream_.restart(deadline_);
-      return;
-    }
-  } else {
-    error_ = errno_for(why);
-    pipe_.release();
-  }
-  deadline_.clear();
-  resume_waiter(stream_.loop(), frame_, why);
+  return 0;
 }
 
 Result<void> SpliceOutAwaiter::await_resume() const noexcept {
-  if (error_ != 0) return unexpected(make_system_error(error_, "splice"));
-  return {};
+  pipe_.release();
+  return outcome("splice");
 }
 
 }  // namespace lintel::net

@@ -6,12 +6,10 @@
 //     Result<std::size_t> got = co_await splice_in(from, pipe, most);    // takes a pipe when bytes are there
 //     Result<void> sent = co_await splice_out(pipe, to);                 // and gives it back
 
-#include <coroutine>
 #include <cstddef>
 #include <vector>
 
 #include "base/result.h"
-#include "net/deadlines.h"
 #include "net/stream.h"
 
 namespace lintel::net {
@@ -107,21 +105,14 @@ class [[nodiscard]] SpliceInAwaiter final : public InputAwaiter {
 
 /// Moves all that the pipe holds to the socket and lets go of the pipe. Suspends as a writer. Errors: as a
 /// write.
-class [[nodiscard]] SpliceOutAwaiter final : private Waiter {
+class [[nodiscard]] SpliceOutAwaiter final : public OutputAwaiter {
  public:
-  SpliceOutAwaiter(SplicePipe& pipe, Stream& to) noexcept;
-  [[nodiscard]] bool await_ready() noexcept;
-  [[nodiscard]] bool await_suspend(std::coroutine_handle<> frame) noexcept;
+  SpliceOutAwaiter(SplicePipe& pipe, Stream& to) noexcept : OutputAwaiter(to), pipe_(pipe) {}
   Result<void> await_resume() const noexcept;
 
  private:
-  void on_ready(Ready why) override;
-  void move_some() noexcept;
+  [[nodiscard]] int attempt() noexcept override;
   SplicePipe& pipe_;
-  Stream& stream_;
-  int error_ = 0;
-  std::coroutine_handle<> frame_;
-  Deadline deadline_;
 };
 
 [[nodiscard]] inline SpliceInAwaiter splice_in(Stream& from, SplicePipe& pipe, std::size_t most) noexcept {

@@ -116,69 +116,84 @@ Result<void> ReadyAwaiter::await_resume() const noexcept {
   return {};
 }
 
-// --- WriteAwaiter
+// --- OutputAwaiter
 
-WriteAwaiter::WriteAwaiter(Stream& stream, const WriteSpans& spans) noexcept
-    : stream_(stream), spans_(spans), deadline_(&Stream::expire_write, &stream) {}
+OutputAwaiter::OutputAwaiter(Stream& stream) noexcept
+    : stream_(stream),
+      deadline_(&Stream::expire_write, &stream),
+      pace_(stream.write_pace_ ? *stream.write_pace_ : own_pace_) {}
 
-void WriteAwaiter::write_some() noexcept {
-  while (!spans_.empty()) {
-    const ssize_t n = stream_.try_write(spans_.parts());
-    if (n < 0) {
-      error_ = static_cast<int>(-n);
-      return;
-    }
-    taken_ = true;
-    spans_.drop(static_cast<std::size_t>(n));
-  }
-  error_ = 0;
-}
-
-bool WriteAwaiter::await_ready() noexcept {
-  write_some();
+bool OutputAwaiter::await_ready() noexcept {
+  error_ = attempt();
   return error_ != EAGAIN;
 }
 
-bool WriteAwaiter::await_suspend(std::coroutine_handle<> frame) {
+bool OutputAwaiter::await_suspend(std::coroutine_handle<> frame) {
   assert(!stream_.writer_);
   if (const int err = stream_.arm(); err != 0) {
     error_ = err;
     return false;
   }
+  keep();
+  frame_ = frame;
+  stream_.writer_ = this;
+  const Nanos now = stream_.loop_.now();
+  if (&pace_ == &own_pace_) own_pace_.start({.most = stream_.write_timeout_}, now);
+  stream_.loop_.set_deadline(deadline_, pace_.begin_wait(stream_, now));
+  return true;
+}
+
+bool OutputAwaiter::goes_on(Ready why, Nanos now) noexcept {
+  if (why == Ready::io) {
+    error_ = attempt();
+    return error_ == EAGAIN;
+  }
+  if (why == Ready::canceled) {
+    error_ = ECANCELED;
+    return false;
+  }
+  const Nanos again = pace_.look(stream_, now);
+  if (again > now) stream_.loop_.set_deadline(deadline_, again);
+  error_ = pace_.too_slow() ? ETIME : ETIMEDOUT;
+  return again > now;
+}
+
+void OutputAwaiter::on_ready(Ready why) {
+  const Nanos now = stream_.loop_.now();
+  if (goes_on(why, now)) {
+    stream_.writer_ = this;
+    return;
+  }
+  pace_.end_wait(now);
+  deadline_.clear();
+  resume_waiter(stream_.loop_, frame_, why);
+}
+
+Result<void> OutputAwaiter::outcome(const char* what) const noexcept {
+  if (error_ == 0) return {};
+  Error error = make_system_error(error_, what);
+  error.retryable = !taken_;
+  return unexpected(error);
+}
+
+// --- WriteAwaiter
+
+int WriteAwaiter::attempt() noexcept {
+  while (!spans_.empty()) {
+    const ssize_t n = stream_.try_write(spans_.parts());
+    if (n < 0) return static_cast<int>(-n);
+    put(static_cast<std::size_t>(n));
+    spans_.drop(static_cast<std::size_t>(n));
+  }
+  return 0;
+}
+
+void WriteAwaiter::keep() {
   rest_.reserve(spans_.size());
   for (const iovec& part : spans_.parts()) {
     rest_.append(std::string_view(static_cast<const char*>(part.iov_base), part.iov_len));
   }
   spans_ = WriteSpans(rest_.view());
-  frame_ = frame;
-  stream_.writer_ = this;
-  stream_.restart(deadline_);
-  return true;
-}
-
-void WriteAwaiter::on_ready(Ready why) {
-  if (why == Ready::io) {
-    const std::size_t before = spans_.size();
-    write_some();
-    if (error_ == EAGAIN) {
-      stream_.writer_ = this;
-      if (spans_.size() != before) stream_.restart(deadline_);
-      return;
-    }
-  } else {
-    error_ = errno_for(why);
-  }
-  deadline_.clear();
-  resume_waiter(stream_.loop_, frame_, why);
-}
-
-Result<void> WriteAwaiter::await_resume() const noexcept {
-  if (error_ != 0) {
-    Error error = make_system_error(error_, "write");
-    error.retryable = !taken_;
-    return unexpected(error);
-  }
-  return {};
 }
 
 // --- Stream

@@ -16,6 +16,7 @@
 #include "net/deadlines.h"
 #include "net/frame_pool.h"
 #include "net/loop.h"
+#include "net/write_pace.h"
 
 namespace lintel::net {
 
@@ -128,26 +129,52 @@ class [[nodiscard]] ReadyAwaiter final : private Waiter {
   Deadline deadline_;  ///< Of a wait for writing.
 };
 
-/// Writes every byte. What the kernel does not take at once is copied, so that the caller's memory (the
-/// loop's scratch, say) only has to live until the first suspension. One writer at a time. Errors: timeout
-/// (no byte was taken for that long), reset, canceled, system.
-class [[nodiscard]] WriteAwaiter final : private Waiter {
+/// What the awaiters of outgoing bytes share: an attempt, and another at every event until all is out, for as
+/// long as the stream's pace (or its write timeout) allows.
+class [[nodiscard]] OutputAwaiter : private Waiter {
  public:
-  WriteAwaiter(Stream& stream, const WriteSpans& spans) noexcept;
   [[nodiscard]] bool await_ready() noexcept;
   [[nodiscard]] bool await_suspend(std::coroutine_handle<> frame);
-  Result<void> await_resume() const noexcept;
+
+ protected:
+  explicit OutputAwaiter(Stream& stream) noexcept;
+  ~OutputAwaiter() = default;
+  /// Puts out what the stream takes and tells `put`. 0 when all is out, or an errno; EAGAIN to wait.
+  [[nodiscard]] virtual int attempt() noexcept = 0;
+  /// Before the first wait: what is left must be kept until the next attempt.
+  virtual void keep() {}
+  void put(std::size_t bytes) noexcept {
+    taken_ = true;
+    pace_.wrote(bytes);
+  }
+  /// The outcome. `what` was being done; a string literal.
+  [[nodiscard]] Result<void> outcome(const char* what) const noexcept;
+  Stream& stream_;
 
  private:
   void on_ready(Ready why) override;
-  void write_some() noexcept;
-  Stream& stream_;
-  WriteSpans spans_;
-  Buffer rest_;
+  [[nodiscard]] bool goes_on(Ready why, Nanos now) noexcept;
   int error_ = 0;
   bool taken_ = false;
   std::coroutine_handle<> frame_;
   Deadline deadline_;
+  WritePace& pace_;
+  WritePace own_pace_;  ///< Of this wait alone, where the stream has no other.
+};
+
+/// Writes every byte. What the kernel does not take at once is copied, so that the caller's memory (the
+/// loop's scratch, say) only has to live until the first suspension. One writer at a time. Errors: timeout
+/// (the peer took nothing for that long), too_slow, reset, canceled, system.
+class [[nodiscard]] WriteAwaiter final : public OutputAwaiter {
+ public:
+  WriteAwaiter(Stream& stream, const WriteSpans& spans) noexcept : OutputAwaiter(stream), spans_(spans) {}
+  Result<void> await_resume() const noexcept { return outcome("write"); }
+
+ private:
+  [[nodiscard]] int attempt() noexcept override;
+  void keep() override;
+  WriteSpans spans_;
+  Buffer rest_;
 };
 
 /// Bytes both ways: a TCP or Unix socket, TLS over one, or memory. Belongs to one loop and is used on its
@@ -176,8 +203,15 @@ class Stream : public Pooled {
     read_expired_ = false;
     loop_.set_deadline(read_deadline_, at);
   }
-  /// How long a pending write may make no progress before it gives up with `timeout`; kNever for no limit.
-  void set_write_timeout(Nanos timeout) noexcept { write_timeout_ = timeout; }
+  /// How long the peer may take nothing of a pending write before it gives up with `timeout`; kNever for no
+  /// limit. In place of a pace.
+  void set_write_timeout(Nanos timeout) noexcept {
+    write_timeout_ = timeout;
+    write_pace_ = nullptr;
+  }
+  /// What the peer must keep to in all writes from now on, which `pace` must outlive. Null: nothing but the
+  /// write timeout.
+  void set_write_pace(WritePace* pace) noexcept { write_pace_ = pace; }
 
   /// Makes a pending read (readable, write) return `canceled` in the next turn of the loop. Nothing where
   /// none waits.
@@ -196,6 +230,8 @@ class Stream : public Pooled {
   [[nodiscard]] virtual bool probe_readable() const noexcept { return is_readable(); }
   /// False when the last write was refused and no event has come since.
   [[nodiscard]] virtual bool is_writable() const noexcept = 0;
+  /// Bytes written that the peer has not acknowledged yet. One system call.
+  [[nodiscard]] virtual std::size_t unacknowledged() const noexcept = 0;
   /// Sends the end of the stream; reading goes on.
   virtual void shutdown_write() noexcept = 0;
   /// Makes the destructor's close abortive (RST), so that the peer sees that something was cut off.
@@ -230,6 +266,7 @@ class Stream : public Pooled {
   friend class ReadAwaiter;
   friend class PeekAwaiter;
   friend class ReadyAwaiter;
+  friend class OutputAwaiter;
   friend class WriteAwaiter;
   friend class SpliceInAwaiter;
   friend class SpliceOutAwaiter;
@@ -244,6 +281,7 @@ class Stream : public Pooled {
   Waiter* writer_ = nullptr;
   Deadline read_deadline_;
   Nanos write_timeout_ = kNever;
+  WritePace* write_pace_ = nullptr;
   bool read_expired_ = false;  ///< The read deadline has passed.
   bool* destroyed_ = nullptr;  ///< Set while notify runs, to learn of the stream's end.
 };

@@ -34,13 +34,16 @@ Task<MovedPiece> BodyMover::move() {
 
 Task<MovedPiece> BodyMover::splice(http::DirectBody from, http::DirectBody to) {
   const std::uint64_t most = std::min({from.bytes, to.bytes, std::uint64_t{net::kSpliceMost}});
-  from.stream->set_read_deadline(from.timeout == kNever ? kNever : loop_.now() + from.timeout);
+  from.allowance->begin_wait(loop_.now());
+  from.stream->set_read_deadline(from.allowance->deadline());
   const Result<std::size_t> got =
       co_await net::splice_in(*from.stream, pipe_, static_cast<std::size_t>(most));
+  from.allowance->end_wait(loop_.now());
   const bool no_pipe = !got && got.error().code == ErrorCode::resource;
   if (no_pipe) flow_.stop();
   if (no_pipe || (got && *got == 0)) co_return co_await copy();  // Which knows what an end means.
-  if (!got) co_return failure(MovedPiece::Failed::read, got.error());
+  if (!got) co_return failure(MovedPiece::Failed::read, from.allowance->explain(got.error()));
+  from.allowance->earn(*got);
   flow_.spliced(*got);
   source_.took(*got);
   const Result<void> sent = co_await net::splice_out(pipe_, *to.stream);

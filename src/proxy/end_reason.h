@@ -19,6 +19,8 @@ enum class EndReason : std::uint8_t {
   client_timeout_header,
   client_timeout_body,
   client_timeout_write,
+  client_slow_body,
+  client_slow_response,
   client_abort_header,
   client_abort_body,
   client_abort_response,

@@ -158,12 +158,15 @@ Task<void> receive_response(Exchange& ex, Nanos sent_at) {
 EndReason downstream_reason(const Error& error, Phase phase) noexcept {
   if (error.code == ErrorCode::canceled) return EndReason::local_shutdown;
   if (phase == Phase::response) {
+    if (error.code == ErrorCode::too_slow) return EndReason::client_slow_response;
     return error.code == ErrorCode::timeout ? EndReason::client_timeout_write
                                             : EndReason::client_abort_response;
   }
   switch (error.code) {
     case ErrorCode::timeout:
       return EndReason::client_timeout_body;
+    case ErrorCode::too_slow:
+      return EndReason::client_slow_body;
     case ErrorCode::too_large:
       return EndReason::client_too_large_body;
     case ErrorCode::protocol:

@@ -117,6 +117,7 @@ void note_attempt(Attempts& at, std::uint32_t index, const AttemptResult& result
 int status_for(EndReason reason) noexcept {
   switch (reason) {
     case EndReason::client_timeout_body:
+    case EndReason::client_slow_body:
       return 408;
     case EndReason::client_too_large_body:
       return 413;
@@ -125,6 +126,7 @@ int status_for(EndReason reason) noexcept {
     case EndReason::client_abort_body:
     case EndReason::client_abort_response:
     case EndReason::client_timeout_write:
+    case EndReason::client_slow_response:
       return 0;
     case EndReason::pool_no_server:
     case EndReason::local_resource:

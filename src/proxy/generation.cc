@@ -32,8 +32,10 @@ http::ServerSettings server_settings(const config::Listener& listener) {
   settings.head.count = listener.limits.header_count;
   settings.rules = request_rules(listener);
   settings.header_timeout = to_nanos(listener.timeouts.header);
-  settings.body_timeout = to_nanos(listener.timeouts.request_body);
-  settings.write_timeout = to_nanos(listener.timeouts.write);
+  const config::MinRates& rates = listener.min_rates;
+  settings.request_body = {to_nanos(listener.timeouts.request_body), to_nanos(rates.grace),
+                           rates.request_body.value};
+  settings.response = {to_nanos(listener.timeouts.write), to_nanos(rates.grace), rates.response.value};
   settings.idle_timeout = to_nanos(listener.timeouts.idle);
   settings.max_requests = listener.limits.requests_per_connection;
   settings.max_age = to_nanos(listener.limits.connection_age);

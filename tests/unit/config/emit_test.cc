@@ -24,6 +24,10 @@ listeners:
     trusted_proxies: [10.0.0.0/8, "fd00::/8"]
     server_name: edge
     timeouts: {header: 1s, request_body: 2s, write: 3s, idle: 4s}
+    paths: strict
+    encoded_slash: reject
+    underscore_names: keep
+    min_rates: {grace: 1m, request_body: off, response: 8KiB/s}
     limits: {connections: 10, header_size: 64KiB, header_field_size: 1KiB, header_count: 7, target_size: 2k,
              body_size: 1g, requests_per_connection: 5, connection_age: 1m}
     routes:

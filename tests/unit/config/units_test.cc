@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <tuple>
 
 using namespace lintel::config;
 
@@ -44,6 +45,32 @@ TEST_CASE("durations: refused forms say why") {
     CAPTURE(text);
     std::string why;
     CHECK_FALSE(parse_duration(text, why));
+    CHECK_MESSAGE(why.find(expected) != std::string::npos, why);
+  }
+}
+
+TEST_CASE("rates of bytes") {
+  for (const auto& [text, value, printed] :
+       {std::tuple("240B/s", 240U, "240B/s"), std::tuple("8KiB/s", 8192U, "8KiB/s"),
+        std::tuple("8k/s", 8192U, "8KiB/s"), std::tuple("0B/s", 0U, "0B/s")}) {
+    CAPTURE(text);
+    std::string why;
+    CHECK(parse_byte_rate(text, why) == ByteRate{value});
+    CHECK(format_byte_rate(ByteRate{value}) == printed);
+  }
+  const std::pair<const char*, const char*> refused[] = {
+      {"240", "has no unit; a rate is a size with /s, for example 240B/s"},
+      {"240B", "is not a rate; a rate is"},
+      {"240/s", "is not a rate"},
+      {"/s", "is not a rate"},
+      {"1.5k/s", "fraction"},
+      {"8KiB/m", "is not a rate"},
+      {"", "is not a rate"},
+  };
+  for (const auto& [text, expected] : refused) {
+    CAPTURE(text);
+    std::string why;
+    CHECK_FALSE(parse_byte_rate(text, why));
     CHECK_MESSAGE(why.find(expected) != std::string::npos, why);
   }
 }

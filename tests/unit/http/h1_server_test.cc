@@ -284,6 +284,7 @@ TEST_CASE_FIXTURE(Fixture, "h1 server: times") {
     CHECK(wire->take().empty());
   }
   SUBCASE("a body that stops") {
+    script.set.request_body.rate = 0;
     ask(post("Content-Length: 5\r\n", "he"));
     pass(29 * kSecond);
     ask("l");
@@ -292,6 +293,65 @@ TEST_CASE_FIXTURE(Fixture, "h1 server: times") {
     pass(2 * kSecond);
     CHECK(script.log == "/\nbody timeout\n");
     CHECK(done);
+  }
+}
+
+TEST_CASE_FIXTURE(Fixture, "h1 server: request bodies that come slowly") {
+  const auto trickle = [this](int seconds, std::size_t bytes_per_second) {
+    for (int i = 0; i < seconds && !done; ++i) {
+      pass(kSecond);
+      if (!done) ask(std::string(bytes_per_second, 'x'), 4);
+    }
+  };
+  SUBCASE("a trickle ends soon after the grace") {
+    ask(post("Content-Length: 5000\r\n", "he"));
+    trickle(9, 1);
+    CHECK_FALSE(done);
+    trickle(3, 1);
+    CHECK(script.log == "/\nbody too_slow\n");
+    CHECK(done);
+  }
+  SUBCASE("nothing at all: the same") {
+    ask(post("Content-Length: 5000\r\n", ""));
+    pass(9900 * kMs);
+    CHECK_FALSE(done);
+    pass(200 * kMs);
+    CHECK(script.log == "/\nbody too_slow\n");
+  }
+  SUBCASE("chunks count with their frames, and nothing else is progress") {
+    ask(post("Transfer-Encoding: chunked\r\n", "1\r\nx\r\n1;a="));
+    trickle(12, 2);  // An extension that never ends.
+    CHECK(script.log == "/\nbody too_slow\n");
+  }
+  SUBCASE("a long upload at a rate above the least completes") {
+    ask(post("Content-Length: 3600000\r\n", ""));
+    trickle(3599, 1000);
+    CHECK_FALSE(done);
+    CHECK(script.log == "/\n");
+    pass(kSecond);
+    CHECK(ask(std::string(1000, 'x'), 400).size() > 3'600'000);
+  }
+  SUBCASE("a quick client may pause for the whole timeout") {
+    ask(post("Content-Length: 100000\r\n", std::string(50'000, 'x')));
+    pass(29 * kSecond);
+    CHECK_FALSE(done);
+    pass(2 * kSecond);
+    CHECK(script.log == "/\nbody timeout\n");
+  }
+  SUBCASE("one that waits for 100 owes nothing yet") {
+    ask(post("Content-Length: 5\r\nExpect: 100-continue\r\n", ""));
+    pass(29 * kSecond);
+    CHECK_FALSE(done);
+    pass(2 * kSecond);
+    CHECK(script.log == "/\nbody timeout\n");
+  }
+  SUBCASE("one that has 100 begins anew") {
+    CHECK(ask(post("Content-Length: 5\r\nExpect: 100-continue\r\n", "", "/continue"))
+              .starts_with("HTTP/1.1 100 "));
+    pass(9900 * kMs);
+    CHECK_FALSE(done);
+    pass(200 * kMs);
+    CHECK(script.log == "/continue\nbody too_slow\n");
   }
 }
 
@@ -535,7 +595,20 @@ TEST_CASE_FIXTURE(Fixture, "h1 server: a client that does not read holds the han
   wire->send("GET /big HTTP/1.1\r\nHost: a\r\n\r\n");
   settle(loop);
   CHECK(script.written <= 10'000);
-  pass(61 * kSecond);
-  CHECK(script.log == "/big\nwrite timeout\n");
+  SUBCASE("nothing was ever taken: after the grace") {
+    net::pass_slowly(loop, clock, 9900 * kMs, kSecond);
+    CHECK_FALSE(done);
+    pass(200 * kMs);
+    CHECK(script.log == "/big\nwrite too_slow\n");
+  }
+  SUBCASE("something was taken: after the timeout") {
+    wire->read_on();
+    settle(loop, 20);
+    wire->hold();
+    net::pass_slowly(loop, clock, 65 * kSecond, kSecond);
+    CHECK_FALSE(done);
+    net::pass_slowly(loop, clock, 15 * kSecond, kSecond);
+    CHECK(script.log == "/big\nwrite timeout\n");
+  }
   CHECK(done);
 }

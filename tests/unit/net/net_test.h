@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -35,6 +36,11 @@ inline void settle(Loop& loop, int turns = 8) {
 inline void pass(Loop& loop, ManualClock& clock, Nanos by) {
   clock.advance(std::chrono::nanoseconds(by));
   settle(loop);
+}
+
+/// The same a little at a time, as time passes.
+inline void pass_slowly(Loop& loop, ManualClock& clock, Nanos by, Nanos step = 50 * kMs) {
+  for (; by > 0; by -= step) pass(loop, clock, std::min(by, step));
 }
 
 /// What a test coroutine leaves behind.

@@ -203,6 +203,7 @@ TEST_CASE("faults: of the client") {
     CAPTURE(row.name);
     Bench bench;
     bench.listener().timeouts.header = 30s;
+    bench.listener().min_rates.request_body = {0};
     Wire& client = bench.client(row.request);
     if (!row.answer.empty()) bench.server().send(row.answer);
     bench.settle();
@@ -262,6 +263,15 @@ TEST_CASE("faults: the client does not take the answer") {
   net::MemoryOptions small;
   small.second_to_first.capacity = 1000;
   bench.listener().timeouts.write = 20s;
+  std::string reason;
+  SUBCASE("no rate is asked for") {
+    bench.listener().min_rates.response = {0};
+    reason = "client.timeout_write";
+  }
+  SUBCASE("it is below the least rate") {
+    bench.listener().min_rates.grace = 19500ms;
+    reason = "client.slow_response";
+  }
   bench.pool().timeouts.idle = 1h;
   Wire& client = bench.client(small, false);
   client.send(kGet);
@@ -271,8 +281,43 @@ TEST_CASE("faults: the client does not take the answer") {
   bench.pass(19s);
   CHECK(bench.ends().empty());
   bench.pass(2s);
-  CHECK(bench.ends() == "client.timeout_write");
+  CHECK(bench.ends() == reason);
   CHECK(bench.sessions.count() == 0);
+}
+
+TEST_CASE("faults: a request body below the least rate") {
+  for (const char* answer : {"", kHalfAnswer}) {
+    Bench bench;
+    Wire& client = bench.client(kHalfPost);
+    bench.server().send(answer);
+    bench.pass(9s);
+    CHECK(bench.ends().empty());
+    bench.pass(2s);
+    CHECK(begins(client.received, *answer == '\0' ? "HTTP/1.1 408 " : "HTTP/1.1 200 "));
+    CHECK(bench.ends() == "client.slow_body");
+    bench.pass(3s);
+    CHECK(client.over());
+  }
+}
+
+TEST_CASE("faults: a slow server costs a client nothing") {
+  Bench bench;
+  bench.pool().timeouts.idle = 1h;
+  bench.pool().timeouts.first_byte = 1h;
+  bench.servers_read = false;
+  Wire& client = bench.client("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n");
+  client.send(net::pattern(1'000'000));
+  bench.settle();
+  for (int i = 0; i < 20; ++i) bench.pass(60s);  // Back-pressure: nobody waits for the client.
+  CHECK(bench.ends().empty());
+  bench.server().read_on();
+  bench.settle(2000);
+  CHECK(body_of(bench.server().received).size() == 1'000'000);
+  for (int i = 0; i < 20; ++i) bench.pass(60s);
+  bench.server().send(kOk);
+  bench.settle();
+  CHECK(bench.ends() == "ok");
+  CHECK(client.take() == kOk);
 }
 
 TEST_CASE("faults: the server does not take the request") {
