@@ -71,6 +71,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     require(table.size() == model.size());
   }
-  for (const auto& [plain, node] : model) require(table.find(node->key) == node.get());
+  for (const auto& [plain, node] : model) require(table.find(node->key()) == node.get());
   return 0;
 }
