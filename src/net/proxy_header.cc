@@ -127,11 +127,13 @@ ProxyParse parse_line(std::string_view line, std::size_t size, ProxyHeader& head
 }
 
 ProxyParse parse_text(std::string_view in, ProxyHeader& header) {
-  const std::size_t end = in.substr(0, kLongestLine).find("\r\n");
-  if (end != std::string_view::npos) return parse_line(in.substr(0, end), end + 2, header);
-  if (in.size() >= kLongestLine) return failed("the PROXY line does not end within 107 bytes");
-  if (in.find('\n') != std::string_view::npos) return failed("the PROXY line ends without a carriage return");
-  return incomplete(in.size() + 1);
+  const std::size_t end = in.substr(0, kLongestLine).find('\n');
+  if (end == std::string_view::npos) {
+    if (in.size() >= kLongestLine) return failed("the PROXY line does not end within 107 bytes");
+    return incomplete(in.size() + 1);
+  }
+  if (in[end - 1] != '\r') return failed("the PROXY line ends without a carriage return");
+  return parse_line(in.substr(0, end - 1), end + 1, header);
 }
 
 // --- Version 2
