@@ -39,8 +39,8 @@ void H1ClientConnection::start(const Settings& settings) noexcept {
 }
 
 bool H1ClientConnection::reusable() const noexcept {
-  return answered_ && !failed_ && parser_.keep_alive() && decoder_.done() && !upgraded_ && encoder_.done() &&
-         ahead_.empty();
+  return answered_ && !early_ && !failed_ && parser_.keep_alive() && decoder_.done() && !upgraded_ &&
+         encoder_.done() && ahead_.empty();
 }
 
 void H1ClientConnection::set_response_deadline(Nanos at) noexcept {
@@ -112,6 +112,7 @@ Task<Result<BodyChunk>> H1ClientConnection::read_head(ResponseHead& head) {
 Result<BodyChunk> H1ClientConnection::begin_body(const ResponseHead& head, std::span<char> rest,
                                                  bool buffered) {
   answered_ = true;
+  early_ = !encoder_.done();
   announced_idle_ = head.keep_alive_seconds;
   if (head.status == 101) {
     if (!upgrading_) {

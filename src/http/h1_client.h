@@ -44,7 +44,8 @@ class H1ClientConnection final : public ClientTransaction, public net::Pooled {
   void cancel_write() noexcept override { stream_->cancel_write(); }
   [[nodiscard]] bool reused() const noexcept override { return exchanges_ > 1; }
 
-  /// True when both messages ended as they should and the server lets the connection live.
+  /// True when both messages ended as they should, the request first, and the server lets the connection
+  /// live. A server that answered before it had the whole request may take the rest of it for another one.
   [[nodiscard]] bool reusable() const noexcept;
   /// What Keep-Alive: timeout the last response announced, in seconds; 0: nothing.
   [[nodiscard]] std::uint32_t announced_idle_seconds() const noexcept { return announced_idle_; }
@@ -69,7 +70,8 @@ class H1ClientConnection final : public ClientTransaction, public net::Pooled {
   bool upgrading_ = false;  ///< The request asked for another protocol,
   bool upgraded_ = false;   ///< and the server agreed.
   bool received_ = false;   ///< Some byte of a response has come.
-  bool answered_ = false;   ///< A final head was read.
+  bool answered_ = false;   ///< A final head was read,
+  bool early_ = false;      ///< and that before the request was sent in full.
   bool failed_ = false;
 };
 

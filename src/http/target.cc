@@ -10,10 +10,10 @@
 namespace lintel::http {
 namespace {
 
-/// A byte that may not stand in a request target: CTL, SP, DEL or "#".
+/// A byte that may not stand in a request target: CTL, SP, "#", or anything that is not ASCII.
 constexpr bool is_bad_target_char(char c) noexcept {
   const auto u = static_cast<unsigned char>(c);
-  return u <= 0x20 || u == 0x7f || c == '#';
+  return u <= 0x20 || u >= 0x7f || c == '#';
 }
 
 enum PathOctet : std::uint8_t { kPlain, kSpecial, kForbidden };
@@ -21,7 +21,7 @@ enum PathOctet : std::uint8_t { kPlain, kSpecial, kForbidden };
 constexpr std::array<std::uint8_t, 256> make_path_octets() {
   std::array<std::uint8_t, 256> table{};
   for (unsigned c = 0; c < 256; ++c)
-    if (c >= 0x80 || c == '\\' || is_bad_target_char(static_cast<char>(c))) table[c] = kForbidden;
+    if (c == '\\' || is_bad_target_char(static_cast<char>(c))) table[c] = kForbidden;
   table['%'] = kSpecial;
   table['.'] = kSpecial;
   return table;

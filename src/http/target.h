@@ -18,7 +18,7 @@ namespace lintel::http {
 /// 0x7F, a bad escape, ".." above the root.
 [[nodiscard]] const char* canonicalize_path(Buffer& bytes, Slice& path);
 
-/// Null, or what is wrong with a query: a control byte, space or "#".
+/// Null, or what is wrong with a query: a control byte, space, "#" or a byte over 0x7F.
 [[nodiscard]] const char* check_query(std::string_view query) noexcept;
 
 /// Canonicalises in place the authority at `authority` of `bytes` ("host", "host:port", "[v6]:port"): lower

@@ -232,7 +232,7 @@ TEST_CASE_FIXTURE(Fixture, "h1 client: an oversized head") {
   CHECK(ask("HTTP/1.1 200 OK\r\nX: " + std::string(40'000, 'x') + "\r\n\r\n") == "!too_large");
 }
 
-TEST_CASE_FIXTURE(Fixture, "h1 client: requests that are not finished spoil the connection") {
+TEST_CASE_FIXTURE(Fixture, "h1 client: a response before the end of the request spoils the connection") {
   set("POST");
   request.has_body = true;
   SUBCASE("by length") {
@@ -257,7 +257,7 @@ TEST_CASE_FIXTURE(Fixture, "h1 client: requests that are not finished spoil the 
   };
   scope.spawn(rest(*this));
   settle(loop);
-  CHECK(connection->reusable());
+  CHECK_FALSE(connection->reusable());  // Who answers early may take the rest for another request.
   const std::string& got = server->received;
   CHECK(got.substr(got.find("\r\n\r\n") + 4) ==
         (request.content_length ? "hello" : "2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"));

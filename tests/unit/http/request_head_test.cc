@@ -49,6 +49,8 @@ const std::vector<Row> kAccepted = {
     {"GET HTTPS://a?r HTTP/1.1\r\nHost: a\r\n\r\n", "1.1 GET GET [a] /?r none keep\nleft 0"},
     {"GET http://a/ HTTP/1.0\r\n\r\n", "1.0 GET GET [a] / none close\nleft 0"},
     {target("/a/../b/%7e%2f%2E/c?d=%2e"), "1.1 GET GET [a] /b/~%2F./c?d=%2e none keep\nleft 0"},
+    {target("/x?\x80"), "400"},
+    {target("/x?a|b\\c[]{}^`\"<>"), "1.1 GET GET [a] /x?a|b\\c[]{}^`\"<> none keep\nleft 0"},
     {target("/x?"), "1.1 GET GET [a] /x? none keep\nleft 0"},
     {host("A.Test:08080"), "1.1 GET GET [a.test:8080] / none keep\nleft 0"},
     {host("a.test.:"), "1.1 GET GET [a.test] / none keep\nleft 0"},

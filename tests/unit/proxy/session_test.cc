@@ -78,7 +78,7 @@ TEST_CASE("session: both bodies stream at once through tiny buffers") {
   CHECK((body_of(bench.server().received) == up));
   CHECK((body_of(client.received) == down));
   CHECK(bench.ends() == "ok");
-  CHECK(bench.idle() == 1);
+  CHECK(bench.idle() == 0);
   CHECK_FALSE(client.over());
 }
 
@@ -254,7 +254,7 @@ TEST_CASE("session: an answer before the end of the request") {
     client.send("lo12345");
     bench.settle();
     CHECK(body_of(bench.server().received) == "hello12345");
-    CHECK(bench.idle() == 1);
+    CHECK(bench.idle() == 0);  // A server that has not waited for it may take it for another request.
     CHECK(bench.ends() == "ok");
   }
 }
