@@ -41,6 +41,24 @@ def got(body=None, has=None, lacks=(), number=0):
     return check
 
 
+def order(*targets):
+    """The origin has seen these targets and no others, and the client got their answers, all in this order."""
+    def check(e):
+        have = [seen.target for seen in e.requests]
+        assert have == list(targets), f"the origin has seen {have}"
+        bodies = [response.body.decode().split(" ")[-1] for response in e.responses]
+        assert bodies == list(targets), f"the client has got answers to {bodies}"
+    return check
+
+
+def interims(*statuses):
+    """The client gets these interim responses before its first final one, and no others."""
+    def check(e):
+        have = [response.status for response in e.interim + (e.responses[0].interim if e.responses else [])]
+        assert have == list(statuses), f"interim {have} in place of {list(statuses)}"
+    return check
+
+
 def forwarded(request_line=None, body=None, framing=None, number=0, count=1, has=None, lacks=(), host=None):
     """The origin has seen `count` requests, and this is the one of that number: its request line
     ("GET / HTTP/1.1"), its body in full, whether that goes by "length", "chunked" or "none", fields with these values
@@ -114,6 +132,13 @@ def ends():
     """The client's connection ends."""
     def check(e):
         assert e.end in CLOSED, "the connection does not end"
+    return check
+
+
+def silent_end():
+    """The client's connection ends without a byte of an answer."""
+    def check(e):
+        assert not e.responses and e.cut is None and e.end in CLOSED, "there is an answer, or no end"
     return check
 
 

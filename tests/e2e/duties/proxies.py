@@ -10,7 +10,7 @@ from harness.environment import PATIENCE, free_port
 
 @dataclasses.dataclass(frozen=True)
 class Setup:
-    """One configuration, for whom it exists. `lintel` are keys of the listener, `pool` of the pool, `haproxy` lines
+    """One configuration, for whom it exists. In each of them the proxy itself answers /local. `lintel` are keys of the listener, `pool` of the pool, `haproxy` lines
     of the frontend and `nginx` of the server."""
 
     lintel: dict = dataclasses.field(default_factory=dict)
@@ -31,7 +31,10 @@ SETUPS = {
         lintel={"timeouts": {"header": "300ms", "request_body": "300ms"}},
         haproxy="timeout http-request 300ms\n  timeout client 300ms",
         nginx="client_header_timeout 1s; client_body_timeout 1s;"),
+    "lone": Setup(pool={"keepalive": {"max_idle": 0}}),
     "trusting": Setup(lintel={"trusted_proxies": ["127.0.0.0/8"]}),
+    "strict": Setup(lintel={"paths": "strict", "encoded_slash": "reject", "underscore_names": "reject"}),
+    "keeping": Setup(lintel={"underscore_names": "keep"}),
 }
 
 HAPROXY = """
@@ -48,6 +51,7 @@ defaults
 frontend web
   bind 127.0.0.1:{port}
   {setup}
+  http-request return status 200 content-type text/plain string "local\\n" if {{ path /local }}
   default_backend site
 backend site
   server origin {origin}
@@ -75,6 +79,7 @@ http {{
     listen 127.0.0.1:{port};
     server_name localhost;
     {setup}
+    location = /local {{ return 200 "local\\n"; }}
     location / {{
       proxy_pass http://site;
       proxy_http_version 1.1;
@@ -91,12 +96,17 @@ http {{
 """
 
 
+LOCAL = {"match": {"path": "/local"}, "respond": {"body": "local\n"}}
+
+
 class LintelProxy:
     is_peer = False
     patience = PATIENCE
 
     def __init__(self, setup, origin, directory):
-        self._daemon = daemon.Lintel(daemon.proxy_to(origin.name, listener=setup.lintel, pool=setup.pool), directory)
+        listener = {"routes": [LOCAL], **setup.lintel}
+        self._daemon = daemon.Lintel(daemon.proxy_to(origin.name, listener=listener, pool=setup.pool,
+                                                     shutdown={"timeout": "100ms"}), directory)
         self.address = self._daemon.address
         self.stop = self._daemon.stop
 
@@ -105,7 +115,7 @@ class Peer:
     """haproxy or nginx. What they do not answer soon they do not answer at all."""
 
     is_peer = True
-    patience = 1.0
+    patience = 1.5
 
     def __init__(self, setup, origin, directory):
         directory = pathlib.Path(directory)
