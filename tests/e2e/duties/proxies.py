@@ -47,7 +47,6 @@ defaults
   timeout client 30s
   timeout server 30s
   option forwardfor
-  http-reuse always
 frontend web
   bind 127.0.0.1:{port}
   {setup}

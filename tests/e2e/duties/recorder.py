@@ -30,6 +30,21 @@ CHUNK = re.compile(rb"([0-9A-Fa-f]{1,16})((?:[ \t]*;[\t -~]*)?)")
 DANGEROUS = re.compile(rb"[\x00\r\n]")  # RFC 9110, 5.5: never to be kept, whatever else a value may hold.
 
 
+def early(status):
+    """A script: answers as soon as it has seen the head, and takes what comes then for requests, whosever they are.
+    What it reads so is not recorded; its answers are "stolen"."""
+    def script(connection, _):
+        connection.send(wire.response(status, b"early"))
+        return misread(connection)
+    return script
+
+
+def misread(connection):
+    while connection.head() is not None:
+        connection.send(wire.response(200, b"stolen"))
+    return CLOSE
+
+
 @dataclasses.dataclass
 class Seen:
     """One request as the origin saw it."""
@@ -213,13 +228,17 @@ class Recorder:
         with self._lock:
             return self._lock.wait_for(lambda: condition(self._seen), patience)
 
+    def hang_up(self):
+        """Ends every connection, so that one which a row has left poisoned harms no other row."""
+        for connection in self._connections:
+            with contextlib.suppress(OSError):
+                connection.sock.shutdown(socket.SHUT_RDWR)
+
     def close(self):
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
-        for connection in self._connections:
-            with contextlib.suppress(OSError):
-                connection.sock.shutdown(socket.SHUT_RDWR)
+        self.hang_up()
         assert not self.errors, self.errors
 
     def _accept(self):

@@ -161,6 +161,8 @@ class Stage:
             talk.play(row.send)
             talk.finish(row.probe)
         victim, connection = self._ask_as_victim()
+        if victim:
+            self.origin.hang_up()
         return Evidence(talk.responses, talk.interim, talk.end, talk.cut, self.origin.seen(), victim, connection,
                         self.origin, self.patience, self.proxy.is_peer)
 

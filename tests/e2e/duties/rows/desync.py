@@ -5,31 +5,16 @@ for another's."""
 from harness.wire import response as reply
 
 from ..expect import answered, ends, forwarded, got, never_complete, own_connection, rejected, same_connection, saw, stays
-from ..recorder import CLOSE, answer_to
+from ..recorder import CLOSE, answer_to, early, misread
 from ..row import SMUGGLED, chunked, get, head, post, row
 from ..stage import half_close, hang_up, origin_sees, response
 
 HIDDEN = get("/smuggled")
 LENGTH = f"Content-Length: {len(HIDDEN)}"
+BAD = get("/", "X-A : 1")
 #: Of the same length, for origins that do take a body for requests: it does not end, so that the next request on the
 #: connection would become a part of it.
 HOPED = b"GET /hoped-for HTTP/1.1\r\nHost: a\r\nX: ".ljust(len(HIDDEN), b"x")
-
-
-def misread(connection):
-    """Takes what comes for requests, whosever they are."""
-    while connection.head() is not None:
-        connection.send(reply(200, b"stolen"))
-    return CLOSE
-
-
-def early(status):
-    """An origin that answers as soon as it has seen the head, and goes on with the connection as if no body came:
-    what comes then it takes for requests."""
-    def script(connection, _):
-        connection.send(reply(status, b"early"))
-        return misread(connection)
-    return script
 
 
 def early_then_read(connection, seen):
@@ -132,7 +117,7 @@ ROWS = [
         "same client only.", [post("Content-Length: 5", body=b"hello" + b"GET /smuggled HTTP/1.1\r\nX: "), half_close],
         saw(1), answered(200), ends(), choice=True),
     row("leftover-after-refusal", "RFC 9112 9.6", "Nothing behind a refused head is read as a request, however much.",
-        b"GET / HTTP/9.9\r\n\r\n" + HIDDEN * 500, rejected(505), choice=True),
+        BAD + HIDDEN * 500, rejected(400)),
     row("leftover-after-413", "RFC 9110 15.5.14", "A body that is refused for its size is not read as requests.",
         post(f"Content-Length: {len(HIDDEN) * 100}", body=HIDDEN * 100), answered(413), saw(0), setup="limits"),
     row("leftover-after-chunked-413", "RFC 9110 15.5.14", "As before, for a chunked body that grows too large.",
@@ -146,7 +131,7 @@ ROWS = [
         get("/1", host="one") + get("/2", host="two"), forwarded("GET /1 HTTP/1.1", host="one", number=0, count=2),
         forwarded("GET /2 HTTP/1.1", host="two", number=1, count=2), answered(200, 200), stays()),
     row("first-request-is-not-all", "RFC 9112 9.3", "Connection-locked validation: a second request is checked as the "
-        "first one was.", get("/1") + get("/..") + get("/smuggled"), rejected(400, count=2)),
+        "first one was.", get("/1") + BAD + get("/smuggled"), rejected(400, count=2)),
     row("reuse-after-body", "RFC 9112 9.3", "After a complete exchange the connection to the origin serves the next "
         "client.", post("Content-Length: 5", body=b"hello"), answered(200), same_connection(), stays()),
     row("reuse-after-chunked", "RFC 9112 9.3", "As before, for a chunked body.",

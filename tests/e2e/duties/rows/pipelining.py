@@ -15,7 +15,7 @@ def close_each(connection, seen):
     return CLOSE
 
 
-BAD = b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n"
+BAD = get("/", "X-A : 1")
 
 ROWS = [
     row("pipeline-three", "RFC 9112 9.3.2", "Responses come in the order of the requests.",
