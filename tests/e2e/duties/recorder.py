@@ -101,8 +101,8 @@ def parse(number, head):
 
 def _routing_faults(seen):
     faults = []
-    own_form = {"OPTIONS": "*", "CONNECT": seen.fields.get("host")}.get(seen.method)
-    if not seen.target.startswith("/") and seen.target != own_form:
+    own_form = seen.method == "CONNECT" or (seen.method == "OPTIONS" and seen.target == "*")
+    if not seen.target.startswith("/") and not own_form:
         faults.append(f"target {seen.target!r} is not in origin form")
     hosts = seen.fields.all("host")
     if len(hosts) != 1 or not HOST.fullmatch(hosts[0]):

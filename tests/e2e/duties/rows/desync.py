@@ -133,9 +133,11 @@ ROWS = [
     row("first-request-is-not-all", "RFC 9112 9.3", "Connection-locked validation: a second request is checked as the "
         "first one was.", get("/1") + BAD + get("/smuggled"), rejected(400, count=2)),
     row("reuse-after-body", "RFC 9112 9.3", "After a complete exchange the connection to the origin serves the next "
-        "client.", post("Content-Length: 5", body=b"hello"), answered(200), same_connection(), stays()),
+        "client.", post("Content-Length: 5", body=b"hello"), answered(200), same_connection(), stays(),
+        choice=True),
     row("reuse-after-chunked", "RFC 9112 9.3", "As before, for a chunked body.",
-        post("Transfer-Encoding: chunked", body=chunked(b"hello")), answered(200), same_connection(), stays()),
+        post("Transfer-Encoding: chunked", body=chunked(b"hello")), answered(200), same_connection(), stays(),
+        choice=True),
     row("no-reuse-after-abort", "RFC 9112 9.5", "A connection whose request was broken off serves nobody else.",
         [post(LENGTH, body=b"GE"), origin_sees(1), hang_up], never_complete(), own_connection()),
     row("no-reuse-after-bad-chunk", "RFC 9112 9.5", "A connection whose request was found faulty serves nobody else.",
