@@ -27,6 +27,8 @@ bool is_forbidden_trailer(std::string_view name, FieldId id) noexcept {
     default:
       return true;
   }
+  // Made to be one: what becomes of a response midway can be told in no other place (RFC 9209, 2).
+  if (equals_ignoring_case(name, "proxy-status")) return false;
   for (const std::string_view prefix : {"content-", "if-", "x-forwarded-", "proxy-"})
     if (equals_ignoring_case(name.substr(0, prefix.size()), prefix)) return true;
   for (const std::string_view forbidden :

@@ -35,7 +35,7 @@ void H1ClientConnection::start(const Settings& settings) noexcept {
   response_deadline_ = kNever;
   announced_idle_ = 0;
   ++exchanges_;
-  upgrading_ = upgraded_ = received_ = answered_ = failed_ = false;
+  upgraded_ = received_ = answered_ = failed_ = false;
 }
 
 bool H1ClientConnection::reusable() const noexcept {
@@ -52,9 +52,9 @@ Task<Result<void>> H1ClientConnection::write_head(const RequestHead& head, BodyC
                                                   const Fields* trailers) {
   const Framing framing = request_framing(head);
   method_ = head.method;
-  upgrading_ = head.upgrade.size != 0;
+  upgrade_ = head.text(head.upgrade);
   Buffer& out = workspace_.loop.staging();
-  write_request_head(out, head, framing, upgrading_);
+  write_request_head(out, head, framing, !upgrade_.empty());
   encoder_.start(framing);
   Result<void> written = co_await stream_->write(encoder_.frame(out, first, trailers));
   if (!written) {
@@ -115,9 +115,10 @@ Result<BodyChunk> H1ClientConnection::begin_body(const ResponseHead& head, std::
   early_ = !encoder_.done();
   announced_idle_ = head.keep_alive_seconds;
   if (head.status == 101) {
-    if (!upgrading_) {
+    // RFC 9110, 7.8: a server must not switch to a protocol that it was not asked for.
+    if (upgrade_.empty() || !equals_ignoring_case(head.text(head.upgrade), upgrade_)) {
       failed_ = true;
-      return fail({ErrorCode::protocol, ErrorSource::upstream, false, 0, "101 without a request to upgrade"},
+      return fail({ErrorCode::protocol, ErrorSource::upstream, false, 0, "101 to a protocol not asked for"},
                   false);
     }
     upgraded_ = true;

@@ -3,6 +3,7 @@
 // The client side of an HTTP/1.1 connection: one exchange with a server at a time.
 
 #include <memory>
+#include <string>
 
 #include "http/h1_body.h"
 #include "http/h1_parser.h"
@@ -67,11 +68,11 @@ class H1ClientConnection final : public ClientTransaction, public net::Pooled {
   std::uint64_t exchanges_ = 0;
   std::uint32_t announced_idle_ = 0;
   Method method_ = Method::get;
-  bool upgrading_ = false;  ///< The request asked for another protocol,
-  bool upgraded_ = false;   ///< and the server agreed.
-  bool received_ = false;   ///< Some byte of a response has come.
-  bool answered_ = false;   ///< A final head was read,
-  bool early_ = false;      ///< and that before the request was sent in full.
+  std::string upgrade_;    ///< The protocol that the request asks to switch to; empty: none.
+  bool upgraded_ = false;  ///< The server has switched to it.
+  bool received_ = false;  ///< Some byte of a response has come.
+  bool answered_ = false;  ///< A final head was read,
+  bool early_ = false;     ///< and that before the request was sent in full.
   bool failed_ = false;
 };
 

@@ -307,6 +307,7 @@ const char* ResponseHeadParser::take_fields() {
   Fields& fields = head.fields;
   FramingFields framing;
   ConnectionOptions connection;
+  std::uint32_t upgrades = 0;
   for (Fields::Line& line : fields.mutable_lines()) {
     switch (line.id) {
       case FieldId::connection:
@@ -322,7 +323,8 @@ const char* ResponseHeadParser::take_fields() {
         head.keep_alive_seconds = keep_alive_timeout(fields.value(line));
         break;
       case FieldId::upgrade:
-        if (head.status == 101) head.upgrade = value_slice(line);
+        ++upgrades;
+        if (head.status == 101 || head.status == 426) head.upgrade = value_slice(line);
         break;
       case FieldId::http2_settings:
       case FieldId::proxy_connection:
@@ -335,6 +337,9 @@ const char* ResponseHeadParser::take_fields() {
   }
   if (const char* reason = framing.error(head.version == Version::http10); reason != nullptr) return reason;
   if (connection.error != nullptr) return connection.error;
+  // RFC 9110, 7.8: both fields say to which protocol the connection is switched, and it is one.
+  if (head.status == 101 && (!connection.upgrade || upgrades != 1))
+    return "101 without a protocol to switch to";
   if (connection.nominates) remove_nominated(fields);
   set_framing(framing, connection.persists(head.version));
   return nullptr;

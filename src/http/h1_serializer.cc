@@ -102,8 +102,8 @@ void write_response_head(Buffer& out, const ResponseHead& head, const Framing& f
   write_framing(out, framing);
   if (framing.kind == Framing::Kind::none && options.keep_content_length_for_head && head.content_length)
     write_content_length(out, *head.content_length);
-  if (options.upgrade) {
-    out.append("Connection: upgrade\r\n");
+  if (head.upgrade.size != 0 && options.client_version != Version::http10) {
+    out.append(options.close ? "Connection: close, upgrade\r\n" : "Connection: upgrade\r\n");
     write_upgrade(out, head.text(head.upgrade));
   } else if (options.close) {
     out.append("Connection: close\r\n");

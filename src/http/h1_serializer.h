@@ -17,14 +17,13 @@ void write_request_head(Buffer& out, const RequestHead& head, const Framing& fra
 
 struct ResponseWriteOptions {
   bool close = false;  ///< Announce that the connection ends.
-  Version client_version =
-      Version::http11;   ///< HTTP/1.0 clients are told keep-alive; they must not get chunks.
-  bool upgrade = false;  ///< 101: send head.upgrade and its Connection option.
+  /// HTTP/1.0 clients are told keep-alive; they must not get chunks, and know nothing of Upgrade.
+  Version client_version = Version::http11;
   /// With Framing::none: send head.content_length (answers to HEAD, 304).
   bool keep_content_length_for_head = false;
 };
 
-/// Appends a response head, interim or final.
+/// Appends a response head, interim or final. head.upgrade goes out with its Connection option.
 void write_response_head(Buffer& out, const ResponseHead& head, const Framing& framing,
                          const ResponseWriteOptions& options);
 

@@ -307,15 +307,15 @@ Task<Result<void>> H1ServerTransaction::write_head(const ResponseHead& head, Bod
   const Framing framing = response_framing(head, first, trailers);
   ResponseWriteOptions options;
   options.client_version = request.version;
-  options.upgrade = head.status == 101;
   options.keep_content_length_for_head = true;
   close_ = framing.kind == Framing::Kind::until_close || must_close(head);
-  options.close = close_ && !options.upgrade;
+  const bool switches = head.status == 101;
+  options.close = close_ && !switches;
   head_sent_ = true;
   Buffer& out = connection_->workspace_.loop.staging();
   write_response_head(out, head, framing, options);
   encoder_.start(framing);
-  upgraded_ = options.upgrade;
+  upgraded_ = switches;
   const net::WriteSpans spans = encoder_.frame(out, first, trailers);
   co_return note_write(co_await connection_->stream_.write(spans));
 }

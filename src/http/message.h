@@ -160,8 +160,8 @@ struct ResponseHead {
   bool has_body = true;  ///< False for 1xx, 204, 304 and answers to HEAD (RFC 9110, 6.4.1).
   std::optional<std::uint64_t> content_length;  ///< Known length of the body; kept for HEAD and 304.
   Fields fields;                                ///< End-to-end fields.
-  Slice reason;                          ///< Reason phrase as received; empty: the standard one is used.
-  Slice upgrade;                         ///< With 101: the protocol switched to.
+  Slice reason;   ///< Reason phrase as received; empty: the standard one is used.
+  Slice upgrade;  ///< With 101: the protocol switched to; with 426: those that the server asks for.
   std::uint32_t keep_alive_seconds = 0;  ///< Keep-Alive: timeout=N announced by a server; 0: none.
 
   [[nodiscard]] std::string_view text(Slice slice) const noexcept {

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <ctime>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "base/buffer_pool.h"
@@ -37,8 +39,12 @@ class Workspace {
 
   net::Loop& loop;
   BufferPool buffers;
-  DateCache date;
   Random random;
+
+  /// The value of Date for a response that has none yet. Valid until the next call.
+  [[nodiscard]] std::string_view http_date() noexcept {
+    return date_.at(static_cast<std::time_t>(loop.wall() / 1'000'000'000));
+  }
 
   /// A cleared response head that goes back to the workspace when this handle ends.
   class PooledResponse {
@@ -61,6 +67,7 @@ class Workspace {
   void give_response(std::unique_ptr<ResponseHead> head) noexcept;
 
   static constexpr std::size_t kMostTransactions = 1024;
+  DateCache date_;
   std::vector<std::unique_ptr<H1ServerTransaction>> free_transactions_;
   std::vector<std::unique_ptr<ResponseHead>> free_responses_;
 };

@@ -57,6 +57,7 @@ const std::vector<Row> kRows = {
      "x\r\nA_B: c\r\n"
      "Content-Type: x\r\nX-Forwarded-For: y\r\nSet-Cookie: z\r\nConnection: q\r\nX: y\r\n\r\n",
      "|X=y\n|0"},
+    {"0\r\nProxy-Status: a\r\nProxy-Authenticate: b\r\n\r\n", "|Proxy-Status=a\n|0"},
     {"3\r\n\r\n\n\r\n0\r\n\r\n", "\r\n\n||0"},
     {"1\r\nx\r\n", "need_more"},
     {"1\r\nx\r\n0\r\n", "need_more"},

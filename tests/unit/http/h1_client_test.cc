@@ -273,6 +273,31 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(log == "!reset retryable");
 }
 
+TEST_CASE("h1 client: 101 must be to the protocol that was asked for") {
+  struct Row {
+    std::string asked;
+    std::string answered;
+    std::string want;
+  };
+  const Row rows[] = {
+      {"websocket", "websocket", "101;"}, {"websocket", "WebSocket", "101;"},
+      {"websocket", "chat", "!protocol"}, {"websocket", "websocket, chat", "!protocol"},
+      {"a/1", "a", "!protocol"},          {"", "websocket", "!protocol"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.asked);
+    CAPTURE(row.answered);
+    Fixture fixture;
+    fixture.set("GET", row.asked);
+    fixture.scope.spawn(Fixture::exchange(fixture));
+    settle(fixture.loop);
+    fixture.server->send("HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: " + row.answered + "\r\n\r\n");
+    settle(fixture.loop);
+    CHECK(fixture.log == row.want);
+    CHECK_FALSE(fixture.connection->reusable());
+  }
+}
+
 TEST_CASE_FIXTURE(Fixture, "h1 client: upgrade") {
   set("GET", "websocket");
   scope.spawn(exchange(*this));

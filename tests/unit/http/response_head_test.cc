@@ -52,9 +52,17 @@ const std::vector<Row> kRows = {
     {status("103", "Link: <a>\r\n") + ok(""), "1.1 103 X none keep bodyless\nLink=<a>\nleft 19"},
     {status("101", "Connection: upgrade\r\nUpgrade: websocket\r\n"),
      "1.1 101 X none close bodyless upgrade=websocket\nleft 0"},
+    {status("101", "connection: x, Upgrade\r\nUpgrade: a/1\r\n"),
+     "1.1 101 X none close bodyless upgrade=a/1\nleft 0"},
+    {status("426", "Connection: upgrade\r\nUpgrade: a, b/2\r\nContent-Length: 0\r\n"),
+     "1.1 426 X length 0 keep length=0 upgrade=a, b/2\nleft 0"},
     {status("205", "Content-Length: 0\r\n"), "1.1 205 X length 0 keep length=0\nleft 0"},
     {status("599", "Content-Length: 0\r\n"), "1.1 599 X length 0 keep length=0\nleft 0"},
     // Refused.
+    {status("101", ""), "400"},
+    {status("101", "Upgrade: websocket\r\n"), "400"},
+    {status("101", "Connection: upgrade\r\n"), "400"},
+    {status("101", "Connection: upgrade\r\nUpgrade: a\r\nUpgrade: a\r\n"), "400"},
     {status("099", ""), "400"},
     {status("600", ""), "400"},
     {status("20", ""), "400"},
@@ -127,8 +135,16 @@ TEST_CASE("response heads: serialised") {
         "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n");
   CHECK(written(ok("Content-Length: 3\r\n"), {}, Method::head) == "HTTP/1.1 200 OK\r\n\r\n");
   CHECK(written(status("101", "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n"),
-                {.upgrade = true}) ==
+                {}) ==
         "HTTP/1.1 101 X\r\nSec-WebSocket-Accept: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
+}
+
+TEST_CASE("response heads: what a server wants upgraded is told to those who can") {
+  const std::string asks = status("426", "Connection: upgrade\r\nUpgrade: a, b\r\nContent-Length: 0\r\n");
+  const std::string begin = "HTTP/1.1 426 X\r\nContent-Length: 0\r\n";
+  CHECK(written(asks, {}) == begin + "Connection: upgrade\r\nUpgrade: a, b\r\n\r\n");
+  CHECK(written(asks, {.close = true}) == begin + "Connection: close, upgrade\r\nUpgrade: a, b\r\n\r\n");
+  CHECK(written(asks, {.client_version = Version::http10}) == begin + "Connection: keep-alive\r\n\r\n");
 }
 
 TEST_CASE("response heads: added and changed fields go out as given") {
