@@ -1,6 +1,5 @@
 #include "app/local_server.h"
 
-#include <ctime>
 #include <utility>
 
 #include "app/pause.h"
@@ -92,8 +91,7 @@ net::Task<void> LocalServer::send(http::ServerTransaction& transaction, Reply re
   http::ResponseHead head;
   head.status = reply.status;
   head.content_length = reply.body.size();
-  const Nanos now = workspace_.loop.wall() / 1'000'000'000;
-  head.fields.add("Date", workspace_.date.at(static_cast<std::time_t>(now)));
+  head.fields.add("Date", workspace_.http_date());
   head.fields.add("Server", "lintel");
   head.fields.add("Content-Type", reply.content_type);
   head.fields.add("Cache-Control", "no-store");

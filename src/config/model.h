@@ -164,6 +164,9 @@ enum class Paths : std::uint8_t { normalize, strict };
 enum class EncodedSlash : std::uint8_t { keep, reject };
 enum class UnderscoreNames : std::uint8_t { drop, reject, keep };
 
+/// Longest server_name, in characters.
+inline constexpr std::size_t kMostServerName = 64;
+
 /// Sessions of UDP clients.
 struct Udp {
   milliseconds idle = 60s;
@@ -178,7 +181,8 @@ struct Listener {
   Protocol protocol = Protocol::http;
   std::optional<ProxyProtocol> proxy_protocol;  ///< Absent: connections begin with the client's own bytes.
   std::vector<Cidr> trusted_proxies;            ///< From whom X-Forwarded-* and Forwarded are believed.
-  std::string server_name = "lintel";           ///< Pseudonym in Via.
+  std::string server_name = "lintel";           ///< Pseudonym in Via and Proxy-Status.
+  bool proxy_status = false;                    ///< Responses get a Proxy-Status field.
   Paths paths = Paths::normalize;
   EncodedSlash encoded_slash = EncodedSlash::keep;
   UnderscoreNames underscore_names = UnderscoreNames::drop;

@@ -244,8 +244,12 @@ const ObjectType& listener_type() {
               "Networks whose X-Forwarded-* and Forwarded fields are believed; from others they are removed.")
               .only(kHttp)
               .example("[10.0.0.0/8, \"fd00::/8\"]"),
-          field(&Listener::server_name, "server_name", text(kToken),
-                "The name by which Via fields call this proxy.")
+          field(&Listener::server_name, "server_name", text(kPseudonym),
+                "The name by which Via and Proxy-Status fields call this proxy.")
+              .only(kHttp),
+          field(&Listener::proxy_status, "proxy_status", of_kind(Kind::boolean),
+                "Whether responses get a Proxy-Status field (RFC 9209): the status that the server sent, or "
+                "why Lintel answered itself.")
               .only(kHttp),
           field(
               &Listener::paths, "paths", choice({"normalize", "strict"}),

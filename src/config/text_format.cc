@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/address.h"
+#include "config/model.h"
 
 namespace lintel::config {
 namespace {
@@ -130,6 +131,13 @@ bool accept_token(std::string& value, std::string& why) {
   return false;
 }
 
+bool accept_pseudonym(std::string& value, std::string& why) {
+  if (!accept_token(value, why)) return false;
+  if (value.size() <= kMostServerName) return true;
+  why = "is longer than 64 characters";
+  return false;
+}
+
 bool accept_method(std::string& value, std::string& why) {
   constexpr std::array<std::string_view, 9> kKnown = {"GET",     "HEAD",    "POST",  "PUT",  "DELETE",
                                                       "CONNECT", "OPTIONS", "TRACE", "PATCH"};
@@ -174,7 +182,7 @@ const TextFormat kRedirectPath = {"a path that begins with /, with a query or wi
                                   accept_redirect_path};
 const TextFormat kMethod = {"an HTTP method", "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", accept_method};
 const TextFormat kScheme = {"http or https", "^https?$", accept_scheme};
-const TextFormat kToken = {"an HTTP token", "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", accept_token};
+const TextFormat kPseudonym = {"an HTTP token", "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$", accept_pseudonym};
 const TextFormat kFieldValue = {"a header value", "^[!-~]([ -~]*[!-~])?$", accept_field_value};
 const TextFormat kFileTarget = {"stdout, stderr or a file's path", "^.+$", accept_file};
 const TextFormat kGlob = {"a file name or pattern", "^.+$", accept_file};

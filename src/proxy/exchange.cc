@@ -2,6 +2,7 @@
 
 #include "net/scope.h"
 #include "proxy/body_mover.h"
+#include "proxy/proxy_status.h"
 #include "proxy/relay.h"
 
 namespace lintel::proxy {
@@ -15,11 +16,18 @@ constexpr unsigned kPiecesPerTurn = 16;
 
 /// The exchange's two halves and what they tell each other. Lives in the frame of exchange().
 struct Exchange {
-  Exchange(WorkerContext& w, const config::PoolTimeouts& t, http::ServerTransaction& d,
-           http::ClientTransaction& u, const ActiveExchange& a, Record& r) noexcept
-      : worker(w), timeouts(t), downstream(d), upstream(u), active(a), record(r) {}
+  Exchange(WorkerContext& w, const RouteContext& via, http::ServerTransaction& d, http::ClientTransaction& u,
+           const ActiveExchange& a, Record& r) noexcept
+      : worker(w),
+        route(via),
+        timeouts(via.pool->pool.config().timeouts),
+        downstream(d),
+        upstream(u),
+        active(a),
+        record(r) {}
 
   WorkerContext& worker;
+  const RouteContext& route;
   const config::PoolTimeouts& timeouts;
   http::ServerTransaction& downstream;
   http::ClientTransaction& upstream;
@@ -126,6 +134,13 @@ void note_no_head(Exchange& ex, const Error& error) {
   ex.result.no_answer = error.retryable;
 }
 
+/// What this proxy adds to every final head that it passes on.
+void complete_head(const Exchange& ex, http::ResponseHead& head) {
+  // RFC 9110, 6.6.1: who receives a response without Date adds the time at which it came.
+  if (!head.fields.find(http::FieldId::date)) head.fields.add("Date", ex.worker.workspace.http_date());
+  if (!ex.route.proxy_status.empty()) add_received_status(head.fields, ex.route.proxy_status, head.status);
+}
+
 Task<void> receive_response(Exchange& ex, Nanos sent_at) {
   http::Workspace::PooledResponse head(ex.worker.workspace);
   const Result<BodyChunk> first = co_await receive_head(ex, *head);
@@ -137,6 +152,7 @@ Task<void> receive_response(Exchange& ex, Nanos sent_at) {
   ex.record.status = ex.record.upstream_status = head->status;
   ex.result.answered = true;
   const BodyChunk begin = *first;
+  complete_head(ex, *head);
   const Result<void> written =
       co_await ex.downstream.write_head(*head, begin, begin.last ? ex.upstream.trailers() : nullptr);
   if (!written) {
@@ -211,7 +227,7 @@ EndReason upstream_reason(const Error& error, Phase phase) noexcept {
 Task<ExchangeResult> exchange(WorkerContext& worker, const RouteContext& route,
                               http::ServerTransaction& downstream, http::ClientTransaction& upstream,
                               BodyChunk first, const ActiveExchange& active, Record& record) {
-  Exchange ex(worker, route.pool->pool.config().timeouts, downstream, upstream, active, record);
+  Exchange ex(worker, route, downstream, upstream, active, record);
   const Nanos sent_at = worker.loop.now();
   const Result<void> sent =
       co_await upstream.write_head(downstream.request, first, first.last ? downstream.trailers() : nullptr);

@@ -181,7 +181,7 @@ Task<void> forward(WorkerContext& worker, const RouteContext& route, http::Serve
   }
   LocalReply reply;
   reply.status = status;
-  co_await send_local(worker, transaction, reply, record);
+  co_await send_local(worker, route, transaction, reply, record);
 }
 
 }  // namespace lintel::proxy

@@ -1,6 +1,7 @@
 #include "proxy/forwarded.h"
 
 #include <algorithm>
+#include <cassert>
 #include <charconv>
 #include <optional>
 #include <string>
@@ -141,11 +142,12 @@ void set_forwarded(http::RequestHead& request, const ListenerContext& listener, 
   if (!trusted || !fields.find(FieldId::x_forwarded_proto)) fields.add("X-Forwarded-Proto", "http");
   if (!host.empty() && (!trusted || !fields.find(FieldId::x_forwarded_host)))
     fields.add("X-Forwarded-Host", host);
-  std::array<char, 80> via{};
+  std::array<char, config::kMostServerName + 4> via{};
   const std::string_view protocol = request.version == http::Version::http10   ? "1.0 "
                                     : request.version == http::Version::http11 ? "1.1 "
                                                                                : "2 ";
-  const std::string_view name = std::string_view(listener.config.server_name).substr(0, 64);
+  const std::string_view name = listener.config.server_name;
+  assert(name.size() <= config::kMostServerName);
   std::copy(protocol.begin(), protocol.end(), via.begin());
   std::copy(name.begin(), name.end(), via.begin() + static_cast<std::ptrdiff_t>(protocol.size()));
   fields.add("Via", {via.data(), protocol.size() + name.size()});

@@ -75,6 +75,7 @@ RouteContext build_route(const config::Listener& listener, const std::string& na
     route.stats = worker.stats.route(listener.name, name);
   }
   route.body_limit = listener.limits.body_size.value;
+  if (listener.proxy_status) route.proxy_status = listener.server_name;
   return route;
 }
 

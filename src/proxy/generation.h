@@ -52,6 +52,7 @@ struct RouteContext {
   std::shared_ptr<RouteStats> stats;       ///< Of http listeners; else null.
   std::shared_ptr<SessionStats> sessions;  ///< Of tcp and udp listeners; else null.
   std::uint64_t body_limit = 0;            ///< Bytes; 0: none.
+  std::string_view proxy_status;           ///< What Proxy-Status fields call this proxy; empty: none.
 };
 
 /// A listener's part of a generation.

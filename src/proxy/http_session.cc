@@ -126,7 +126,7 @@ Task<void> HttpSession::answer(http::ServerTransaction& transaction, const Route
     record.end_reason = EndReason::route_none;
     reply.status = 404;
   }
-  co_await send_local(worker_, transaction, reply, record);
+  co_await send_local(worker_, route, transaction, reply, record);
 }
 
 Task<void> HttpSession::reject(http::ServerTransaction& transaction, http::Rejection rejection) {
@@ -150,7 +150,7 @@ Task<void> HttpSession::reject(http::ServerTransaction& transaction, http::Rejec
   if (rejection.status != 0) {
     LocalReply reply;
     reply.status = rejection.status;
-    co_await send_local(worker_, transaction, reply, record);
+    co_await send_local(worker_, route, transaction, reply, record);
   }
   finish(transaction, route, record, peer, peer.ip());
   serving_ = false;

@@ -1,19 +1,18 @@
 #include "proxy/local_reply.h"
 
-#include <ctime>
 #include <string>
 
 #include "proxy/exchange.h"
+#include "proxy/proxy_status.h"
 
 namespace lintel::proxy {
 
-net::Task<void> send_local(WorkerContext& worker, http::ServerTransaction& transaction, LocalReply reply,
-                           Record& record) {
+net::Task<void> send_local(WorkerContext& worker, const RouteContext& route,
+                           http::ServerTransaction& transaction, LocalReply reply, Record& record) {
   http::Workspace::PooledResponse head(worker.workspace);
   head->status = reply.status;
   head->has_body = reply.status != 204 && reply.status != 304;
-  head->fields.add("Date",
-                   worker.workspace.date.at(static_cast<std::time_t>(worker.loop.wall() / 1'000'000'000)));
+  head->fields.add("Date", worker.workspace.http_date());
   std::string standard;
   std::string_view body = reply.body;
   if (head->has_body) {
@@ -26,6 +25,7 @@ net::Task<void> send_local(WorkerContext& worker, http::ServerTransaction& trans
     head->content_length = body.size();
   }
   if (!reply.field_name.empty()) head->fields.add(reply.field_name, reply.field_value);
+  if (!route.proxy_status.empty()) add_own_status(head->fields, route.proxy_status, record.end_reason);
   record.status = reply.status;
   const bool send_body = head->has_body && transaction.request.method != http::Method::head;
   const http::BodyChunk chunk(send_body ? body : std::string_view(), true);

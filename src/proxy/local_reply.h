@@ -23,9 +23,10 @@ struct LocalReply {
   }
 };
 
-/// Sends `reply` as the answer to `transaction` and notes it in `record`. The views in `reply` must outlive
-/// the task. Suspends. Failures to send end up in the record.
-net::Task<void> send_local(WorkerContext& worker, http::ServerTransaction& transaction, LocalReply reply,
-                           Record& record);
+/// Sends `reply` as the answer to `transaction` and notes it in `record`, whose end reason says why the
+/// answer is ours. The views in `reply` must outlive the task. Suspends. Failures to send end up in the
+/// record.
+net::Task<void> send_local(WorkerContext& worker, const RouteContext& route,
+                           http::ServerTransaction& transaction, LocalReply reply, Record& record);
 
 }  // namespace lintel::proxy

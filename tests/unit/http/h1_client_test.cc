@@ -280,9 +280,9 @@ TEST_CASE("h1 client: 101 must be to the protocol that was asked for") {
     std::string want;
   };
   const Row rows[] = {
-      {"websocket", "websocket", "101;"}, {"websocket", "WebSocket", "101;"},
-      {"websocket", "chat", "!protocol"}, {"websocket", "websocket, chat", "!protocol"},
-      {"a/1", "a", "!protocol"},          {"", "websocket", "!protocol"},
+      {"websocket", "websocket", "101;|"}, {"websocket", "WebSocket", "101;|"},
+      {"websocket", "chat", "!protocol"},  {"websocket", "websocket, chat", "!protocol"},
+      {"a/1", "a", "!protocol"},           {"", "websocket", "!protocol"},
   };
   for (const Row& row : rows) {
     CAPTURE(row.asked);

@@ -29,7 +29,7 @@ TEST_CASE("session: a GET goes through, and both connections live on") {
   bench.settle();
   bench.server().send("0\r\n\r\n");
   bench.settle();
-  CHECK(begins(client.received, "HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n"));
+  CHECK(begins(undated(client.received), "HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n"));
   CHECK(body_of(client.received) == "3\r\nabc\r\n0\r\n\r\n");
   CHECK(bench.ends() == "ok");
   const StatsTotal total = bench.totals();
@@ -54,7 +54,7 @@ TEST_CASE("session: pipelined requests are answered in order, each by the next e
     bench.server().send(answer);
     bench.settle();
   }
-  CHECK(client.received == want);
+  CHECK(undated(client.received) == want);
   CHECK(bench.accepted.size() == 1);
 }
 
@@ -156,13 +156,26 @@ TEST_CASE("session: framing of the answer by request and version") {
     bench.server().send(row.answer);
     if (row.server_closes) bench.server().finish();
     bench.settle();
-    std::string got = client.take();
-    // A body of one piece may go out whole or in the server's pieces; both are right for HTTP/1.0.
-    CHECK(got == row.want);
+    CHECK(undated(client.take()) == row.want);
     CHECK(client.over() == !row.client_lives);
     CHECK(bench.idle() == (row.server_kept ? 1 : 0));
     CHECK(bench.ends() == "ok");
   }
+}
+
+TEST_CASE("session: an answer without a date gets one, and another keeps its own") {
+  Bench bench;
+  Wire& client = bench.client(kGet);
+  bench.server().send("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  bench.settle();
+  CHECK(client.take() ==
+        "HTTP/1.1 103 Early Hints\r\n\r\n"
+        "HTTP/1.1 200 OK\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\nContent-Length: 0\r\n\r\n");
+  client.send(kGet);
+  bench.settle();
+  bench.server().send(kOk);
+  bench.settle();
+  CHECK(client.take() == kOk);
 }
 
 TEST_CASE("session: interim answers pass, to HTTP/1.1 only") {
@@ -202,7 +215,8 @@ TEST_CASE("session: Expect") {
   SUBCASE("a final answer instead ends both connections: nobody knows whether the body will come") {
     bench.server().send("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n");
     bench.settle();
-    CHECK(client.take() == "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    CHECK(undated(client.take()) ==
+          "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     CHECK(client.ended);
     CHECK(bench.idle() == 0);
     // What would be taken for the body by one and for a request by the other is neither.
@@ -221,7 +235,7 @@ TEST_CASE("session: an answer before the end of the request") {
     Wire& client = bench.client("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhel");
     bench.server().send("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
     bench.settle();
-    CHECK(client.take() == "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+    CHECK(undated(client.take()) == "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
     CHECK(bench.idle() == 0);
     client.send("lo12345" + kGet);
     bench.settle();

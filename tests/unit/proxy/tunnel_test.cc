@@ -13,7 +13,8 @@ namespace {
 const std::string kUpgrade =
     "GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
 const std::string kSwitching =
-    "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n";
+    "HTTP/1.1 101 Switching Protocols\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+    "Connection: upgrade\r\nUpgrade: websocket\r\n\r\n";
 
 struct Tunnel : Bench {
   explicit Tunnel(std::string_view early_client = "", std::string_view early_server = "") {
