@@ -92,6 +92,7 @@ def _check_fields(fields, has, lacks):
 def trailers(has=None, lacks=(), number=0):
     """The request's trailers, as the origin saw them."""
     def check(e):
+        assert len(e.requests) > number, "the origin has seen no such request"
         _check_fields(e.requests[number].trailers, has or {}, lacks)
     return check
 

@@ -28,8 +28,8 @@ SETUPS = {
         haproxy="http-request deny deny_status 413 if { req.body_size gt 1024 }",
         nginx="client_header_buffer_size 1k; large_client_header_buffers 4 1k; client_max_body_size 1k;"),
     "impatient": Setup(
-        lintel={"timeouts": {"header": "300ms", "request_body": "300ms"}},
-        haproxy="timeout http-request 300ms\n  timeout client 300ms",
+        lintel={"timeouts": {"header": "500ms", "request_body": "500ms"}},
+        haproxy="timeout http-request 500ms\n  timeout client 500ms",
         nginx="client_header_timeout 1s; client_body_timeout 1s;"),
     "lone": Setup(pool={"keepalive": {"max_idle": 0}}),
     "trusting": Setup(lintel={"trusted_proxies": ["127.0.0.0/8"]}),
