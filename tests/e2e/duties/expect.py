@@ -97,6 +97,16 @@ def trailers(has=None, lacks=(), number=0):
     return check
 
 
+def tunnel(up, down):
+    """After 101 the origin has got exactly the bytes `up` (None: is not asked), and the client `down`."""
+    def check(e):
+        assert e.responses and e.responses[-1].status == 101, "there is no tunnel"
+        assert up is None or e.requests[0].body == up, f"the origin has got {e.requests[0].body[:80]!r}"
+        whole = e.tunnel == down or (e.peer and down.startswith(e.tunnel))  # Peers may end both ways at once.
+        assert whole and e.end == "eof", f"the client has got {e.tunnel[:80]!r}, then {e.end}"
+    return check
+
+
 def saw(count):
     """The origin has seen that many requests."""
     def check(e):

@@ -56,6 +56,7 @@ class Evidence:
     interim: list  # Interim responses that a step has read.
     end: str  # Of the client's connection: "open" (the probe was answered), "eof", "reset", "silent", "gone".
     cut: bytes  # What came of a response that broke off; None if none did.
+    tunnel: bytes  # What the client got behind a 101.
     requests: list  # recorder.Seen, without the probe and the victim.
     victim: str  # "" or what was wrong with the answer to the victim.
     victim_connection: int  # Which connection the victim's request came to the origin on; -1: none.
@@ -81,7 +82,7 @@ class Talk:
         self.client = stage.connect()
         self.methods = itertools.chain(row.methods or [first_method(row)], itertools.repeat("GET"))
         self.responses, self.interim = [], []
-        self.end, self.cut = "", None
+        self.end, self.cut, self.tunnel = "", None, b""
         self.half_closed = self.gone = False
 
     def play(self, steps):
@@ -120,6 +121,16 @@ class Talk:
                 self.end = "open"
                 return
 
+    def read_tunnel(self):
+        """Ends the client's side of a tunnel and reads what the other side has to say."""
+        try:
+            if not self.half_closed:
+                self.client.end()
+            self.tunnel = self.client.to_end()
+            self.end = "eof"
+        except (Closed, OSError) as error:
+            self.end = "silent" if isinstance(error, TimeoutError) else "reset"
+
     def finish(self, probe):
         if self.gone:
             self.end = "gone"
@@ -127,6 +138,9 @@ class Talk:
         if not self.responses and not self.read_response():
             return
         last = self.responses[-1]
+        if last.status == 101:
+            self.read_tunnel()
+            return
         closing = last.until_close or "close" in last.headers.get("connection", "").lower()
         if probe and not self.half_closed and not closing:
             self.probe()
@@ -163,7 +177,7 @@ class Stage:
         victim, connection = self._ask_as_victim()
         if victim:
             self.origin.hang_up()
-        return Evidence(talk.responses, talk.interim, talk.end, talk.cut, self.origin.seen(), victim, connection,
+        return Evidence(talk.responses, talk.interim, talk.end, talk.cut, talk.tunnel, self.origin.seen(), victim, connection,
                         self.origin, self.patience, self.proxy.is_peer)
 
     def _ask_as_victim(self):
