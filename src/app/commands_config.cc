@@ -2,6 +2,7 @@
 
 #include <ostream>
 
+#include "app/tls_files.h"
 #include "config/emit.h"
 #include "config/json_writer.h"
 #include "config/loader.h"
@@ -88,7 +89,10 @@ int check_command(const CheckArguments& arguments, std::ostream& out, std::ostre
     err << "lintel check: --json and --print-defaults cannot be used together\n";
     return kBadCommandLine;
   }
-  const config::LoadResult result = config::load_file(arguments.file);
+  const auto further = [](const config::Config& config, config::Report& report) {
+    static_cast<void>(load_tls(config, std::make_shared<tls::TicketKeys>(), report));
+  };
+  const config::LoadResult result = config::load_file(arguments.file, config::process_environment(), further);
   if (arguments.json) {
     out << to_json(result);
     return result.ok() ? kOk : kInvalid;

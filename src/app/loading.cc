@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <map>
 
+#include "app/tls_files.h"
 #include "config/emit.h"
 
 namespace lintel::app {
@@ -69,9 +70,15 @@ SocketAddress resolve_name(const Endpoint& endpoint, std::string& why) {
 }
 
 tl::expected<Loaded, LoadFailure> load(const ConfigSource& source, std::uint64_t number,
-                                       const Resolve& resolve) {
+                                       const Resolve& resolve,
+                                       const std::shared_ptr<tls::TicketKeys>& tickets) {
+  auto snapshot = std::make_shared<proxy::Snapshot>();
+  const auto further = [&](const config::Config& config, config::Report& report) {
+    snapshot->tls = load_tls(config, tickets, report);
+  };
   config::LoadResult result =
-      source.is_file ? config::load_file(source.name) : config::load_string(source.text, source.name);
+      source.is_file ? config::load_file(source.name, config::process_environment(), further)
+                     : config::load_string(source.text, source.name, config::process_environment(), further);
   if (!result.ok()) {
     LoadFailure failure{result.render(), {}};
     for (const config::Diagnostic& diagnostic : result.diagnostics) {
@@ -83,7 +90,6 @@ tl::expected<Loaded, LoadFailure> load(const ConfigSource& source, std::uint64_t
   for (const config::Diagnostic& diagnostic : result.diagnostics) {
     loaded.warnings.push_back(first_line(diagnostic));
   }
-  auto snapshot = std::make_shared<proxy::Snapshot>();
   snapshot->config = std::move(*result.config);
   snapshot->number = number;
   snapshot->hash = hash_text(config::to_yaml(snapshot->config));

@@ -13,6 +13,7 @@
 #include "base/address.h"
 #include "config/loader.h"
 #include "proxy/snapshot.h"
+#include "tls/ticket_keys.h"
 
 namespace lintel::app {
 
@@ -40,9 +41,10 @@ using Resolve = std::function<SocketAddress(const Endpoint& endpoint, std::strin
 /// The system's resolver (getaddrinfo), first address. Blocks.
 [[nodiscard]] SocketAddress resolve_name(const Endpoint& endpoint, std::string& why);
 
-/// Loads, checks and resolves.
+/// Loads, checks and resolves; reads certificates and keys. `tickets` are the process's.
 [[nodiscard]] tl::expected<Loaded, LoadFailure> load(const ConfigSource& source, std::uint64_t number,
-                                                     const Resolve& resolve);
+                                                     const Resolve& resolve,
+                                                     const std::shared_ptr<tls::TicketKeys>& tickets);
 
 /// 64-bit FNV-1a in hexadecimal.
 [[nodiscard]] std::string hash_text(std::string_view text);

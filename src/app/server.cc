@@ -90,7 +90,7 @@ int Server::start() {
   if (is_demo_) {
     if (const std::optional<int> failed = start_demo()) return *failed;
   }
-  auto loaded = load(source_, 1, resolve_name);
+  auto loaded = load(source_, 1, resolve_name, tickets_);
   if (!loaded) {
     std::fputs(loaded.error().text.c_str(), stderr);
     complain("the configuration is not valid; nothing was started");
@@ -228,6 +228,11 @@ proxy::ProcessInfo Server::process_info() const {
   info.reloads_failed = reloads_failed_;
   info.access_log_dropped = access_log_ ? access_log_->dropped() : 0;
   info.error_log_dropped = log::dropped();
+  for (const auto& [listener, context] : snapshot_->tls.listeners) {
+    for (tls::CertificateInfo& one : context->certificates()) {
+      info.certificates.push_back({listener, std::move(one.name), std::move(one.kind), one.not_after});
+    }
+  }
   for (const config::Pool& pool : snapshot_->config.pools) {
     for (const config::Server& server : pool.servers) {
       info.server_weights[{pool.name, server.address.to_string()}] = server.weight;

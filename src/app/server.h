@@ -85,6 +85,7 @@ class Server {
   std::optional<Demo> demo_;
 
   std::shared_ptr<const proxy::Snapshot> snapshot_;
+  std::shared_ptr<tls::TicketKeys> tickets_ = std::make_shared<tls::TicketKeys>();
   BoundAddresses listeners_;
   BoundAddresses admin_addresses_;
   std::map<std::string, int> admin_numbers_;  ///< LocalServer's, by bind.

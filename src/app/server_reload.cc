@@ -198,7 +198,8 @@ void Server::reload() {
   const std::uint64_t number = snapshot_->number + 1;
   if (loader_.joinable()) loader_.join();
   loader_ = std::thread([this, number] {
-    auto loaded = std::make_shared<tl::expected<Loaded, LoadFailure>>(load(source_, number, resolve_name));
+    auto loaded =
+        std::make_shared<tl::expected<Loaded, LoadFailure>>(load(source_, number, resolve_name, tickets_));
     loop_.post([this, loaded] { finish_reload(std::move(*loaded)); });
   });
 }

@@ -22,6 +22,8 @@ std::string_view error_name(ErrorCode code) noexcept {
       return "unreachable";
     case ErrorCode::protocol:
       return "protocol";
+    case ErrorCode::untrusted:
+      return "untrusted";
     case ErrorCode::too_large:
       return "too_large";
     case ErrorCode::resource:
@@ -46,6 +48,8 @@ ErrorCode error_from_errno(int err) noexcept {
     case ECONNABORTED:
     case EPIPE:
       return ErrorCode::reset;
+    case EPROTO:
+      return ErrorCode::protocol;
     case ECONNREFUSED:
     case ENOENT:
       return ErrorCode::refused;

@@ -16,6 +16,7 @@ enum class ErrorCode : std::uint8_t {
   refused,      ///< ECONNREFUSED, or no such Unix socket.
   unreachable,  ///< No route to the peer.
   protocol,     ///< The peer sent bytes that its protocol forbids.
+  untrusted,    ///< The peer is not who it should be: its certificate is not accepted.
   too_large,    ///< A configured limit on size or count was passed.
   resource,     ///< This process ran out of descriptors, ports or memory.
   resolve,      ///< A name has no address.

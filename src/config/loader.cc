@@ -64,7 +64,8 @@ std::vector<std::string> expand_glob(const std::string& pattern) {
 /// One run of the loader: the main file, then its includes depth first, then the rules.
 class Loader {
  public:
-  explicit Loader(const Environment& environment) : environment_(environment) {}
+  Loader(const Environment& environment, const FurtherCheck& further)
+      : environment_(environment), further_(further) {}
 
   void main_file(const std::string& path) {
     std::string why;
@@ -95,6 +96,7 @@ class Loader {
       name_routes();
       check_rules(config_, report_);
     }
+    if (further_ && report_.errors() == 0) further_(config_, report_);
     LoadResult result;
     if (report_.errors() == 0) result.config = std::move(config_);
     result.diagnostics = report_.take();
@@ -162,6 +164,7 @@ class Loader {
   }
 
   const Environment& environment_;
+  const FurtherCheck& further_;
   Report report_;
   Config config_;
   std::vector<std::string> files_;
@@ -190,14 +193,15 @@ std::string LoadResult::render() const {
   return out;
 }
 
-LoadResult load_file(const std::string& path, const Environment& environment) {
-  Loader loader(environment);
+LoadResult load_file(const std::string& path, const Environment& environment, const FurtherCheck& further) {
+  Loader loader(environment, further);
   loader.main_file(path);
   return loader.finish();
 }
 
-LoadResult load_string(std::string_view text, const std::string& name, const Environment& environment) {
-  Loader loader(environment);
+LoadResult load_string(std::string_view text, const std::string& name, const Environment& environment,
+                       const FurtherCheck& further) {
+  Loader loader(environment, further);
   loader.document(text, name);
   return loader.finish();
 }

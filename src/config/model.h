@@ -121,6 +121,7 @@ struct Route {
 };
 
 struct ListenerTimeouts {
+  milliseconds handshake = 10s;     ///< TLS, from accept.
   milliseconds header = 10s;        ///< The whole request head.
   milliseconds request_body = 30s;  ///< Between two reads of a request body.
   milliseconds write = 60s;         ///< Without the client taking any of the response.
@@ -159,6 +160,37 @@ struct ProxyProtocol {
 /// The PROXY protocol towards servers.
 enum class SendProxy : std::uint8_t { none, v1, v2 };
 
+enum class TlsVersion : std::uint8_t { tls12, tls13 };
+
+/// A certificate and its key, as files in PEM. Paths are relative to the file that names them.
+struct TlsCertificate {
+  std::string cert;  ///< The server's certificate, then its intermediates.
+  std::string key;   ///< Empty: in the same file.
+  std::string ocsp;  ///< A response to staple, DER; empty: none.
+  Place place;
+  friend bool operator==(const TlsCertificate&, const TlsCertificate&) = default;
+};
+
+enum class ClientAuthMode : std::uint8_t { none, optional, required };
+
+struct ClientAuth {
+  ClientAuthMode mode = ClientAuthMode::none;
+  std::string ca;   ///< Whose certificates are accepted, PEM.
+  std::string crl;  ///< Revoked ones, PEM; empty: none are asked for.
+  bool forward_certificate = false;
+  Place place;
+  friend bool operator==(const ClientAuth&, const ClientAuth&) = default;
+};
+
+struct ListenerTls {
+  std::vector<TlsCertificate> certificates;  ///< The first is for clients that ask for no name, or another.
+  std::vector<std::string> alpn = {"http/1.1"};
+  TlsVersion min_version = TlsVersion::tls12;
+  ClientAuth client_auth;
+  Place place;
+  friend bool operator==(const ListenerTls&, const ListenerTls&) = default;
+};
+
 enum class Protocol : std::uint8_t { http, tcp, udp };
 enum class Paths : std::uint8_t { normalize, strict };
 enum class EncodedSlash : std::uint8_t { keep, reject };
@@ -179,6 +211,7 @@ struct Listener {
   std::string name;
   std::vector<Endpoint> bind;
   Protocol protocol = Protocol::http;
+  std::optional<ListenerTls> tls;               ///< Absent: plain.
   std::optional<ProxyProtocol> proxy_protocol;  ///< Absent: connections begin with the client's own bytes.
   std::vector<Cidr> trusted_proxies;            ///< From whom X-Forwarded-* and Forwarded are believed.
   std::string server_name = "lintel";           ///< Pseudonym in Via and Proxy-Status.
@@ -205,6 +238,20 @@ struct Server {
   friend bool operator==(const Server&, const Server&) = default;
 };
 
+/// TLS towards servers.
+struct PoolTls {
+  bool enabled = true;
+  bool verify = true;
+  std::string ca;            ///< Whose certificates are accepted, PEM; empty: the system's.
+  std::string sni = "auto";  ///< The name asked for and verified; auto: each server's own.
+  std::string cert;          ///< Our own certificate and chain, PEM; empty: none is shown.
+  std::string key;           ///< Empty: in the same file.
+  std::vector<std::string> alpn;
+  TlsVersion min_version = TlsVersion::tls12;
+  Place place;
+  friend bool operator==(const PoolTls&, const PoolTls&) = default;
+};
+
 struct PoolKeepalive {
   milliseconds idle = 30s;       ///< Lowered by what a server announces or does.
   std::uint32_t max_idle = 256;  ///< Idle connections per server and worker; 0: none are kept.
@@ -223,6 +270,7 @@ struct Pool {
   SendProxy proxy_protocol = SendProxy::none;
   milliseconds connect_timeout = 3s;  ///< One connection attempt.
   PoolTimeouts timeouts;
+  std::optional<PoolTls> tls;  ///< Absent: plain.
   PoolKeepalive keepalive;
   Retry retry;
   Place place;

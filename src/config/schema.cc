@@ -135,10 +135,99 @@ const ObjectType& route_type() {
   return type;
 }
 
+Type tls_version() {
+  return choice({"1.2", "1.3"});
+}
+
+const ObjectType& tls_certificate_type() {
+  static const ObjectType type = object<TlsCertificate>(
+      "tls_certificate",
+      {
+          field(&TlsCertificate::cert, "cert", text(kFile),
+                "PEM file with the server's certificate, then its intermediates.")
+              .required()
+              .example("certs/example.crt"),
+          field(&TlsCertificate::key, "key", text(kFile),
+                "PEM file with the private key; without it the key is in the certificate's file.")
+              .example("certs/example.key"),
+          field(&TlsCertificate::ocsp, "ocsp", text(kFile),
+                "File with an OCSP response (DER) that is sent along to clients that ask for it.")
+              .example("certs/example.ocsp"),
+      },
+      "cert");
+  return type;
+}
+
+const ObjectType& client_auth_type() {
+  static const ObjectType type = object<ClientAuth>(
+      "client_auth",
+      {
+          field(&ClientAuth::mode, "mode", choice({"none", "optional", "required"}),
+                "Whether clients show a certificate; one that is shown must be valid in any case."),
+          field(&ClientAuth::ca, "ca", text(kFile),
+                "PEM file with the certificates that issue clients' ones.")
+              .example("certs/clients-ca.crt"),
+          field(&ClientAuth::crl, "crl", text(kFile), "PEM file with revocation lists.")
+              .example("certs/clients.crl"),
+          field(&ClientAuth::forward_certificate, "forward_certificate", of_kind(Kind::boolean),
+                "Whether servers get the whole certificate too, in Client-Cert (RFC 9440)."),
+      });
+  return type;
+}
+
+const ObjectType& listener_tls_type() {
+  static const ObjectType type = object<ListenerTls>(
+      "listener_tls",
+      {
+          field(&ListenerTls::certificates, "certificates", list_of(object_of(tls_certificate_type())),
+                "Certificates, chosen by the name that a client asks for (SNI) and the keys it can use; the "
+                "first is for all other names.")
+              .required()
+              .example("[{cert: certs/example.crt, key: certs/example.key}]"),
+          field(&ListenerTls::alpn, "alpn", list_of(text(kAlpn)),
+                "Protocols offered by ALPN, the preferred one first.")
+              .example("[http/1.1]"),
+          field(&ListenerTls::min_version, "min_version", tls_version(), "The oldest version of TLS."),
+          field(&ListenerTls::client_auth, "client_auth", object_of(client_auth_type()),
+                "Certificates of clients."),
+      });
+  return type;
+}
+
+const ObjectType& pool_tls_type() {
+  static const ObjectType type = object<PoolTls>(
+      "pool_tls",
+      {
+          field(&PoolTls::enabled, "enabled", of_kind(Kind::boolean),
+                "Whether TLS is spoken with the servers; \"tls: true\" is short for all defaults."),
+          field(&PoolTls::verify, "verify", of_kind(Kind::boolean),
+                "Whether a server's certificate must be valid and for its name."),
+          field(&PoolTls::ca, "ca", text(kFile),
+                "PEM file with the certificates that issue servers' ones; without it the system's.")
+              .example("/etc/ssl/certs/ca-certificates.crt"),
+          field(&PoolTls::sni, "sni", text(kHost),
+                "The name that servers are asked for and that their certificates must be for; auto is each "
+                "server's own host name.")
+              .example("api.internal.example"),
+          field(&PoolTls::cert, "cert", text(kFile),
+                "PEM file with the certificate that is shown to servers.")
+              .example("certs/lintel.crt"),
+          field(&PoolTls::key, "key", text(kFile),
+                "PEM file with its private key; without it the key is in the certificate's file.")
+              .example("certs/lintel.key"),
+          field(&PoolTls::alpn, "alpn", list_of(text(kAlpn)), "Protocols offered by ALPN; none by default."),
+          field(&PoolTls::min_version, "min_version", tls_version(), "The oldest version of TLS."),
+      },
+      "enabled");
+  return type;
+}
+
 const ObjectType& listener_timeouts_type() {
   static const ObjectType type = object<ListenerTimeouts>(
       "listener_timeouts",
       {
+          field(&ListenerTimeouts::handshake, "handshake", duration(100ms, 1h),
+                "Time for a TLS handshake, from the connection's beginning."),
           field(&ListenerTimeouts::header, "header", duration(100ms, 1h),
                 "Time to receive a whole request head."),
           field(&ListenerTimeouts::request_body, "request_body", duration(100ms, kLongest),
@@ -234,6 +323,9 @@ const ObjectType& listener_type() {
               .example("[\":80\"]"),
           field(&Listener::protocol, "protocol", choice({"http", "tcp", "udp"}),
                 "What is spoken with clients; tcp and udp pass bytes on to the pool unseen."),
+          field(&Listener::tls, "tls", object_of(listener_tls_type()),
+                "TLS with clients; without it the listener is plain.")
+              .example("{certificates: [{cert: certs/example.crt, key: certs/example.key}]}"),
           field(
               &Listener::proxy_protocol, "proxy_protocol", object_of(proxy_protocol_type()),
               "Each connection must begin with a PROXY header, version 1 or 2, which says who the client is.")
@@ -346,6 +438,8 @@ const ObjectType& pool_type() {
           field(&Pool::connect_timeout, "connect_timeout", duration(1ms, 1h),
                 "Time allowed to open one connection to a server."),
           field(&Pool::timeouts, "timeouts", object_of(pool_timeouts_type()), "Timeouts towards servers."),
+          field(&Pool::tls, "tls", object_of(pool_tls_type()), "TLS with the servers; without it plain.")
+              .example("{ca: certs/internal-ca.crt}"),
           field(&Pool::keepalive, "keepalive", object_of(pool_keepalive_type()),
                 "Unused connections to servers."),
           field(&Pool::retry, "retry", object_of(retry_type()), "What happens when a server fails."),

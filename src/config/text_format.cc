@@ -163,6 +163,13 @@ bool accept_field_value(std::string& value, std::string& why) {
   return false;
 }
 
+bool accept_alpn(std::string& value, std::string& why) {
+  const bool visible = std::all_of(value.begin(), value.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+  if (visible && value.size() <= 255) return true;
+  why = "is no protocol's name; they look like http/1.1";
+  return false;
+}
+
 bool accept_file(std::string& value, std::string& why) {
   if (std::none_of(value.begin(), value.end(), is_control)) return true;
   why = "contains a control character";
@@ -186,5 +193,7 @@ const TextFormat kPseudonym = {"an HTTP token", "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,6
 const TextFormat kFieldValue = {"a header value", "^[!-~]([ -~]*[!-~])?$", accept_field_value};
 const TextFormat kFileTarget = {"stdout, stderr or a file's path", "^.+$", accept_file};
 const TextFormat kGlob = {"a file name or pattern", "^.+$", accept_file};
+const TextFormat kFile = {"a file's path", "^.+$", accept_file};
+const TextFormat kAlpn = {"a protocol's name, such as http/1.1", "^[!-~]{1,255}$", accept_alpn};
 
 }  // namespace lintel::config

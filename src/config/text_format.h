@@ -28,5 +28,7 @@ extern const TextFormat kPseudonym;     ///< An HTTP token of at most 64 charact
 extern const TextFormat kFieldValue;    ///< Printable ASCII, as a header field's value.
 extern const TextFormat kFileTarget;    ///< "stdout", "stderr" or a file's path.
 extern const TextFormat kGlob;          ///< A file name or glob.
+extern const TextFormat kFile;          ///< A file's path.
+extern const TextFormat kAlpn;          ///< A protocol's name in ALPN: a token of at most 255 characters.
 
 }  // namespace lintel::config

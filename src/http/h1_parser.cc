@@ -172,7 +172,7 @@ const char* RequestHeadParser::set_host(const FieldScan& scan) noexcept {
   if (scan.hosts > 1) return "Host is repeated";
   if (scan.hosts == 0) return head_->version == Version::http10 ? nullptr : "Host is missing";
   head_->authority = scan.host;
-  return canonicalize_authority(head_->fields.bytes(), head_->authority);
+  return canonicalize_authority(head_->fields.bytes(), head_->authority, rules_.default_port);
 }
 
 const char* RequestHeadParser::set_target() {
@@ -256,7 +256,8 @@ const char* RequestHeadParser::agree_authority(std::string_view authority) {
   Slice copy{static_cast<std::uint32_t>(bytes.size()), static_cast<std::uint32_t>(authority.size())};
   char* to = bytes.extend(copy.size);  // The buffer may move here.
   std::copy_n(bytes.data() + offset, copy.size, to);
-  if (const char* reason = canonicalize_authority(bytes, copy); reason != nullptr) return reason;
+  if (const char* reason = canonicalize_authority(bytes, copy, rules_.default_port); reason != nullptr)
+    return reason;
   if (head.authority.size == 0) {
     head.authority = copy;
   } else if (head.text(head.authority) != head.text(copy)) {

@@ -25,7 +25,8 @@ struct RequestRules {
   UnderscoreNames underscore_names = UnderscoreNames::drop;
   /// The path must arrive in its canonical form (target.h); an empty path, which stands for "/", may.
   bool strict_paths = false;
-  bool no_encoded_slash = false;  ///< The path may not contain %2F.
+  bool no_encoded_slash = false;    ///< The path may not contain %2F.
+  std::uint16_t default_port = 80;  ///< Of the connection's scheme; left out of the authority.
 };
 
 /// Reads request heads. One object per connection; nothing is allocated per request once buffers have grown.

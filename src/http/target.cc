@@ -148,7 +148,7 @@ const char* check_query(std::string_view query) noexcept {
   return bad ? "the query has a character that must be escaped" : nullptr;
 }
 
-const char* canonicalize_authority(Buffer& bytes, Slice& authority) noexcept {
+const char* canonicalize_authority(Buffer& bytes, Slice& authority, std::uint16_t default_port) noexcept {
   char* text = bytes.data() + authority.begin;
   const std::size_t size = authority.size;
   if (size == 0) return "the host is empty";
@@ -169,7 +169,7 @@ const char* canonicalize_authority(Buffer& bytes, Slice& authority) noexcept {
       number = number * 10 + static_cast<unsigned>(c - '0');
     }
     if (number > 65535 || (given && number == 0)) return "the port is out of range";
-    if (given && number != 80) {
+    if (given && number != default_port) {
       text[end++] = ':';
       std::memmove(text + end, port.data(), port.size());
       end += port.size();

@@ -22,9 +22,10 @@ namespace lintel::http {
 [[nodiscard]] const char* check_query(std::string_view query) noexcept;
 
 /// Canonicalises in place the authority at `authority` of `bytes` ("host", "host:port", "[v6]:port"): lower
-/// case, without one trailing dot, without leading zeros in the port, without port if it is empty or 80.
-/// Returns null, or what is wrong: empty host, userinfo, a character that no host name has, a bad port or
-/// address.
-[[nodiscard]] const char* canonicalize_authority(Buffer& bytes, Slice& authority) noexcept;
+/// case, without one trailing dot, without leading zeros in the port, without port if it is empty or
+/// `default_port`. Returns null, or what is wrong: empty host, userinfo, a character that no host name has, a
+/// bad port or address.
+[[nodiscard]] const char* canonicalize_authority(Buffer& bytes, Slice& authority,
+                                                 std::uint16_t default_port) noexcept;
 
 }  // namespace lintel::http

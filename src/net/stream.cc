@@ -52,7 +52,7 @@ bool InputAwaiter::await_suspend(std::coroutine_handle<> frame) noexcept {
     return false;
   }
   frame_ = frame;
-  stream_.set_reader(this);
+  stream_.set_reader(this, true);
   return true;
 }
 
@@ -97,7 +97,7 @@ bool ReadyAwaiter::await_suspend(std::coroutine_handle<> frame) noexcept {
   if (error_ != 0) return false;
   frame_ = frame;
   if (for_ == For::read) {
-    stream_.set_reader(this);
+    stream_.set_reader(this, false);
   } else {
     stream_.writer_ = this;
     stream_.restart(deadline_);
@@ -230,8 +230,9 @@ void Stream::notify(bool readable, bool writable) {
   if (readable && reader_) std::exchange(reader_, nullptr)->on_ready(Ready::io);
 }
 
-void Stream::set_reader(Waiter* waiter) noexcept {
+void Stream::set_reader(Waiter* waiter, bool tries) noexcept {
   reader_ = waiter;
+  reader_tries_ = tries;
   if (read_expired_) loop_.set_deadline(read_deadline_, loop_.now());
 }
 
@@ -259,7 +260,7 @@ void Stream::cancel_write() noexcept {
 
 void Stream::set_idle_waiter(Waiter* waiter) noexcept {
   assert(!waiter || !reader_);
-  set_reader(waiter);
+  set_reader(waiter, false);
   if (waiter && arm() != 0) loop_.set_deadline(read_deadline_, loop_.now());
 }
 

@@ -260,9 +260,11 @@ class Stream : public Pooled {
   /// For the transport: call the pending writer, then the pending reader, each if it is there and asked for.
   /// Either may destroy the stream, so nothing of it may be touched after the call.
   void notify(bool readable, bool writable);
+  [[nodiscard]] bool has_reader() const noexcept { return reader_ != nullptr; }
 
  private:
   friend class InputAwaiter;
+  friend class LayeredStream;
   friend class ReadAwaiter;
   friend class PeekAwaiter;
   friend class ReadyAwaiter;
@@ -271,7 +273,7 @@ class Stream : public Pooled {
   friend class SpliceInAwaiter;
   friend class SpliceOutAwaiter;
 
-  void set_reader(Waiter* waiter) noexcept;
+  void set_reader(Waiter* waiter, bool tries) noexcept;
   void expire_read();
   static void expire_write(Deadline& deadline);
   void restart(Deadline& write_deadline) noexcept;
@@ -283,6 +285,7 @@ class Stream : public Pooled {
   Nanos write_timeout_ = kNever;
   WritePace* write_pace_ = nullptr;
   bool read_expired_ = false;  ///< The read deadline has passed.
+  bool reader_tries_ = false;  ///< The reader will try to read when it is called, and wait on if that fails.
   bool* destroyed_ = nullptr;  ///< Set while notify runs, to learn of the stream's end.
 };
 

@@ -4,6 +4,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/address.h"
@@ -23,9 +24,11 @@ struct Server {
 class Pool {
  public:
   /// `config` must outlive the pool. `addresses`: of config.servers, in their order, empty where a name is
-  /// not resolved; such a server gets nothing. `start` spreads the workers over the servers.
+  /// not resolved; such a server gets nothing. `tls_identity` tells connections apart that are not the
+  /// same although they go to the same address (ClientContext::identity; empty: plain). `start` spreads the
+  /// workers over the servers.
   Pool(const config::Pool& config, std::span<const SocketAddress> addresses, ServerStates& states,
-       std::uint64_t start);
+       std::uint64_t start, std::string_view tls_identity = {});
 
   [[nodiscard]] const config::Pool& config() const noexcept { return config_; }
   [[nodiscard]] std::vector<Server>& servers() noexcept { return servers_; }

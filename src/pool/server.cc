@@ -119,9 +119,11 @@ void ServerState::put_idle(http::H1ClientPtr connection, Nanos limit, std::size_
   link(*new Idle(*this, std::move(connection), loop_.now(), limit));
 }
 
-std::shared_ptr<ServerState> ServerStates::find(std::string_view pool, const SocketAddress& address) {
+std::shared_ptr<ServerState> ServerStates::find(std::string_view pool, const SocketAddress& address,
+                                                std::string_view tls_identity) {
   std::erase_if(states_, [](const auto& entry) { return entry.second.expired(); });
-  std::weak_ptr<ServerState>& slot = states_[{std::string(pool), address.to_string()}];
+  std::weak_ptr<ServerState>& slot =
+      states_[{std::string(pool), address.to_string(), std::string(tls_identity)}];
   std::shared_ptr<ServerState> state = slot.lock();
   if (!state) {
     state = std::make_shared<ServerState>(loop_, address);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -13,11 +14,12 @@
 #include "base/metrics.h"
 #include "http/h1_client.h"
 #include "net/loop.h"
+#include "tls/client_context.h"
 
 namespace lintel::pool {
 
 /// What one worker knows of one server: its idle connections and how long they live. Found by identity (pool
-/// name, address), so that it outlives reloads. Belongs to the worker's thread.
+/// name, address, TLS), so that it outlives reloads. Belongs to the worker's thread.
 class ServerState {
  public:
   ServerState(net::Loop& loop, const SocketAddress& address) noexcept : loop_(loop), address_(address) {}
@@ -36,6 +38,10 @@ class ServerState {
   void put_idle(http::H1ClientPtr connection, Nanos limit, std::size_t most);
   /// Idle connections now.
   [[nodiscard]] std::size_t idle() const noexcept { return count_; }
+  /// Its TLS sessions to resume.
+  [[nodiscard]] const std::shared_ptr<tls::SessionSlot>& tls_sessions() const noexcept {
+    return tls_sessions_;
+  }
   /// From now on `gauge` shows the number of idle connections, until another takes its place.
   void show_idle(std::shared_ptr<Gauge> gauge) noexcept;
 
@@ -49,6 +55,7 @@ class ServerState {
 
   net::Loop& loop_;
   SocketAddress address_;
+  std::shared_ptr<tls::SessionSlot> tls_sessions_ = std::make_shared<tls::SessionSlot>();
   Idle* newest_ = nullptr;
   Idle* oldest_ = nullptr;
   std::size_t count_ = 0;
@@ -62,11 +69,12 @@ class ServerStates {
  public:
   explicit ServerStates(net::Loop& loop) noexcept : loop_(loop) {}
   /// The state of that identity, made if need be; it lives for as long as somebody holds it.
-  [[nodiscard]] std::shared_ptr<ServerState> find(std::string_view pool, const SocketAddress& address);
+  [[nodiscard]] std::shared_ptr<ServerState> find(std::string_view pool, const SocketAddress& address,
+                                                  std::string_view tls_identity = {});
 
  private:
   net::Loop& loop_;
-  std::map<std::pair<std::string, std::string>, std::weak_ptr<ServerState>> states_;
+  std::map<std::array<std::string, 3>, std::weak_ptr<ServerState>> states_;
 };
 
 }  // namespace lintel::pool

@@ -114,6 +114,9 @@ void add_request(Buffer& out, const Record& record) {
     return;
   }
   add_text(out, ",\"proto\":\"", version_name(record.version));
+  add_text(out, ",\"tls_version\":\"", record.tls_version);
+  add_text(out, ",\"tls_cipher\":\"", record.tls_cipher);
+  add_text(out, ",\"sni\":\"", record.sni);
   add_text(out, ",\"method\":\"", record.method_text);
   add_text(out, ",\"scheme\":\"", record.scheme);
   add_text(out, ",\"host\":\"", record.host);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "proxy/client_tls.h"
 #include "proxy/forwarded.h"
 #include "proxy/http_session.h"
 #include "proxy/tcp_session.h"
@@ -139,6 +140,10 @@ Task<void> serve_client(WorkerContext& worker, Sessions& sessions, std::string_v
   if (Opening::is_needed(context->config)) {
     const bool opened = co_await open_client(worker, sessions, client);
     if (!opened) co_return;
+  }
+  if (context->tls) {
+    const bool agreed = co_await begin_tls(worker, sessions, client);
+    if (!agreed) co_return;
   }
   switch (context->config.protocol) {
     case config::Protocol::http:

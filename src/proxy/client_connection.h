@@ -9,6 +9,7 @@
 #include "net/stream.h"
 #include "proxy/generation.h"
 #include "proxy/sessions.h"
+#include "tls/tls_stream.h"
 
 namespace lintel::proxy {
 
@@ -18,11 +19,13 @@ struct Client {
       : stream(std::move(s)), generation(std::move(g)), listener(&l) {}
 
   net::StreamPtr stream;
+  const tls::TlsStream* tls = nullptr;            ///< The same, where it is TLS.
   std::shared_ptr<const Generation> generation;   ///< The one in force when it was accepted.
   const ListenerContext* listener;                ///< Its listener, of that generation.
   bool draining = false;                          ///< Its session is to begin nothing further.
   std::unique_ptr<const net::ProxyHeader> proxy;  ///< What came first; null: nothing was asked for.
 
+  [[nodiscard]] std::string_view scheme() const noexcept { return tls ? "https" : "http"; }
   /// Who the client is: what the PROXY header says, or the other end of the connection.
   [[nodiscard]] SocketAddress address() const noexcept;
 };

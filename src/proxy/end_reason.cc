@@ -58,6 +58,12 @@ constexpr std::array<EndReasonInfo, kEndReasonCount> kReasons = {{
      "There is no way to the server's host or network; answered with 502."},
     {EndReason::upstream_connect_error, "upstream.connect_error",
      "The connection to the server failed for another reason; answered with 502."},
+    {EndReason::upstream_tls_handshake, "upstream.tls_handshake",
+     "The server and this program did not come to terms on TLS; answered with 502. The error log says why."},
+    {EndReason::upstream_tls_verify, "upstream.tls_verify",
+     "The server's certificate is not valid, not for its name or of an unknown issuer; answered with 502. "
+     "The "
+     "error log says why."},
     {EndReason::upstream_reset, "upstream.reset",
      "The server reset the connection before the end of its answer; answered with 502 if nothing was sent "
      "yet."},

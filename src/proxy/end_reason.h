@@ -39,6 +39,8 @@ enum class EndReason : std::uint8_t {
   upstream_connect_timeout,
   upstream_connect_unreachable,
   upstream_connect_error,
+  upstream_tls_handshake,
+  upstream_tls_verify,
   upstream_reset,
   upstream_closed,
   upstream_timeout_send,

@@ -43,15 +43,6 @@ struct AttemptResult {
   bool retry_other = false;  ///< The server was never reached.
 };
 
-Task<Result<http::H1ClientPtr>> connect(Attempts& at, std::uint32_t index) {
-  const Nanos begun = at.worker.loop.now();
-  const std::string_view id = at.transaction.request.fields.get(http::FieldId::x_request_id);
-  Result<net::StreamPtr> stream = co_await open_upstream(at.worker, at.pool, index, at.client, id);
-  at.record.connect = at.worker.loop.now() - begun;
-  if (!stream) co_return tl::unexpected<Error>(stream.error());
-  co_return std::make_unique<http::H1ClientConnection>(std::move(*stream), at.worker.workspace);
-}
-
 http::H1ClientConnection::Settings client_settings(const config::Pool& pool) noexcept {
   http::H1ClientConnection::Settings settings;
   settings.body_timeout = to_nanos(pool.timeouts.idle);
@@ -67,13 +58,15 @@ Task<AttemptResult> attempt(Attempts& at, std::uint32_t index, bool fresh) {
   const bool shared = at.pool.pool.config().proxy_protocol == config::SendProxy::none;
   if (!fresh && shared) connection = at.pool.pool.checkout(index, !idempotent);
   if (!connection) {
-    Result<http::H1ClientPtr> connected = co_await connect(at, index);
+    const std::string_view id = at.transaction.request.fields.get(http::FieldId::x_request_id);
+    Result<net::StreamPtr> connected =
+        co_await open_upstream(at.worker, at.pool, index, at.client, id, at.record);
     if (!connected) {
-      result.reason = upstream_reason(connected.error(), Phase::connect);
+      result.reason = open_reason(connected.error());
       result.retry_other = true;
       co_return result;
     }
-    connection = std::move(*connected);
+    connection = std::make_unique<http::H1ClientConnection>(std::move(*connected), at.worker.workspace);
   }
   if (at.active.cut) {  // While it connected.
     result.reason = EndReason::local_shutdown;

@@ -62,7 +62,7 @@ bool speaks_for_others(const http::Fields& fields, const http::Fields::Line& lin
 }
 
 /// "for=…;host=…;proto=http" (RFC 7239, 4). IPv6 addresses and hosts with ports are quoted.
-std::size_t format_forwarded(std::string_view ip, std::string_view host,
+std::size_t format_forwarded(std::string_view ip, std::string_view host, std::string_view scheme,
                              std::array<char, 512>& out) noexcept {
   std::size_t size = 0;
   const auto put = [&out, &size](std::string_view text) {
@@ -79,7 +79,8 @@ std::size_t format_forwarded(std::string_view ip, std::string_view host,
     put(host);
     put("\"");
   }
-  put(";proto=http");
+  put(";proto=");
+  put(scheme);
   return size;
 }
 
@@ -117,7 +118,7 @@ std::string_view client_ip(const http::RequestHead& request, const ListenerConte
 }
 
 void set_forwarded(http::RequestHead& request, const ListenerContext& listener, const Peer& peer,
-                   Random& random) {
+                   std::string_view scheme, Random& random) {
   http::Fields& fields = request.fields;
   const bool trusted = !listener.config.trusted_proxies.empty() && listener.trusts(peer.address);
   // A Unix socket's peer has no address to pass on.
@@ -128,7 +129,7 @@ void set_forwarded(http::RequestHead& request, const ListenerContext& listener, 
   std::copy(host.begin(), host.end(), host_copy.begin());
   host = {host_copy.data(), host.size()};
   std::array<char, 512> element{};
-  const std::string_view forwarded(element.data(), format_forwarded(ip, host, element));
+  const std::string_view forwarded(element.data(), format_forwarded(ip, host, scheme, element));
 
   if (trusted) {
     if (!ip.empty()) append_to_list(fields, FieldId::x_forwarded_for, "X-Forwarded-For", ip);
@@ -139,7 +140,7 @@ void set_forwarded(http::RequestHead& request, const ListenerContext& listener, 
     if (!ip.empty()) fields.add("X-Forwarded-For", ip);
     fields.add("Forwarded", forwarded);
   }
-  if (!trusted || !fields.find(FieldId::x_forwarded_proto)) fields.add("X-Forwarded-Proto", "http");
+  if (!trusted || !fields.find(FieldId::x_forwarded_proto)) fields.add("X-Forwarded-Proto", scheme);
   if (!host.empty() && (!trusted || !fields.find(FieldId::x_forwarded_host)))
     fields.add("X-Forwarded-Host", host);
   std::array<char, config::kMostServerName + 4> via{};

@@ -35,9 +35,9 @@ struct Peer {
                                          const Peer& peer, std::array<char, kIpText>& out);
 
 /// Replaces (or, from trusted peers, completes) the forwarding fields, adds Via, and sees to it that there is
-/// one X-Request-Id.
+/// one X-Request-Id. `scheme`: the connection's.
 void set_forwarded(http::RequestHead& request, const ListenerContext& listener, const Peer& peer,
-                   Random& random);
+                   std::string_view scheme, Random& random);
 
 /// What Max-Forwards says about going on (RFC 9110, 7.6.2).
 enum class Hops : std::uint8_t { left, none_left, malformed };

@@ -43,9 +43,12 @@ http::ServerSettings server_settings(const config::Listener& listener) {
 }
 
 std::unique_ptr<PoolContext> build_pool(const config::Pool& config,
-                                        const std::vector<SocketAddress>& addresses, WorkerContext& worker) {
+                                        const std::vector<SocketAddress>& addresses,
+                                        const tls::ClientContext* tls, WorkerContext& worker) {
+  const std::string_view tls_identity = tls ? tls->identity() : std::string_view();
   auto context = std::make_unique<PoolContext>(PoolContext{
-      pool::Pool(config, addresses, worker.server_states, worker.workspace.random.next()),
+      pool::Pool(config, addresses, worker.server_states, worker.workspace.random.next(), tls_identity),
+      tls,
       worker.stats.pool(config.name),
       {},
   });
@@ -82,6 +85,7 @@ RouteContext build_route(const config::Listener& listener, const std::string& na
 std::unique_ptr<ListenerContext> build_listener(const config::Listener& config, const Generation& generation,
                                                 WorkerContext& worker) {
   auto context = std::make_unique<ListenerContext>(config, server_settings(config));
+  context->tls = generation.snapshot->tls.listener(config.name);
   context->stats = worker.stats.listener(config.name);
   for (const config::Route& route : config.routes) {
     RouteContext& added =
@@ -113,7 +117,9 @@ std::shared_ptr<const Generation> Generation::build(std::shared_ptr<const Snapsh
   const config::Config& config = generation->snapshot->config;
   assert(generation->snapshot->addresses.size() == config.pools.size());
   for (std::size_t i = 0; i < config.pools.size(); ++i) {
-    generation->pools.push_back(build_pool(config.pools[i], generation->snapshot->addresses[i], worker));
+    const config::Pool& pool = config.pools[i];
+    const tls::ClientContext* tls = generation->snapshot->tls.pool(pool.name);
+    generation->pools.push_back(build_pool(pool, generation->snapshot->addresses[i], tls, worker));
   }
   for (const config::Listener& listener : config.listeners) {
     generation->listeners.push_back(build_listener(listener, *generation, worker));

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/log.h"
 #include "http/workspace.h"
 #include "net/datagram.h"
 #include "net/loop.h"
@@ -32,6 +33,7 @@ struct WorkerContext {
   WorkerStats& stats;
   http::Workspace workspace;
   pool::ServerStates server_states;
+  log::RateLimit handshake_errors{1};
   std::unique_ptr<net::DatagramBatch> datagrams;  ///< Null until the worker receives any.
   std::unique_ptr<AccessLog> access_log;          ///< Null: none is written.
   std::shared_ptr<const Generation> generation;   ///< The one that new transactions begin with.
@@ -40,6 +42,7 @@ struct WorkerContext {
 /// A pool and where its figures are counted.
 struct PoolContext {
   pool::Pool pool;
+  const tls::ClientContext* tls;  ///< Null: plain.
   std::shared_ptr<PoolStats> stats;
   std::vector<std::shared_ptr<ServerStats>> server_stats;  ///< In the order of pool.servers().
 };
@@ -58,10 +61,14 @@ struct RouteContext {
 /// A listener's part of a generation.
 struct ListenerContext {
   ListenerContext(const config::Listener& c, http::ServerSettings s)
-      : config(c), settings(s), router(c.routes) {}
+      : config(c), settings(s), tls_settings(s), router(c.routes) {
+    tls_settings.rules.default_port = 443;
+  }
 
   const config::Listener& config;
+  const tls::ServerContext* tls = nullptr;  ///< Null: plain.
   http::ServerSettings settings;
+  http::ServerSettings tls_settings;  ///< Where the connection is TLS.
   route::Router router;
   std::vector<RouteContext> routes;  ///< As config.routes, then the listener's own pool, or none.
   std::shared_ptr<ListenerStats> stats;

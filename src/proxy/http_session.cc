@@ -49,9 +49,17 @@ class HttpSession final : public Session, private http::Handler {
   void follow_generation() noexcept {
     if (client_.generation == worker_.generation) return;
     const ListenerContext* listener = worker_.generation->listener(client_.listener->config.name);
-    if (!listener || listener->config.protocol != config::Protocol::http) return;
+    if (!listener || !may_serve(*listener)) return;
     client_.listener = listener;
     client_.generation = worker_.generation;
+  }
+  /// Whether the connection is one that the listener would have: what a reload asks of new ones is not given
+  /// away to old ones.
+  [[nodiscard]] bool may_serve(const ListenerContext& listener) const noexcept {
+    const config::Listener& now = listener.config;
+    const config::Listener& then = client_.listener->config;
+    return now.protocol == config::Protocol::http && now.tls.has_value() == then.tls.has_value() &&
+           (!now.tls || now.tls->client_auth == then.tls->client_auth);
   }
   Task<void> answer(http::ServerTransaction& transaction, const RouteContext& route, Record& record);
   void finish(http::ServerTransaction& transaction, const RouteContext& route, Record& record,
@@ -67,7 +75,7 @@ class HttpSession final : public Session, private http::Handler {
 const http::ServerSettings& HttpSession::settings() {
   // A transaction ends with the generation that it began with.
   if (!serving_) follow_generation();
-  return client_.listener->settings;
+  return client_.tls ? client_.listener->tls_settings : client_.listener->settings;
 }
 
 Task<void> HttpSession::serve(http::ServerTransaction& transaction) {
@@ -79,7 +87,9 @@ Task<void> HttpSession::serve(http::ServerTransaction& transaction) {
   const std::string_view client = client_ip(transaction.request, listener, peer, client_text);
   Record record;
   route.stats->in_flight.add();
-  if (route.pool) set_forwarded(transaction.request, listener, peer, worker_.workspace.random);
+  if (route.pool) {
+    set_forwarded(transaction.request, listener, peer, client_.scheme(), worker_.workspace.random);
+  }
   co_await answer(transaction, route, record);
   route.stats->in_flight.sub();
   finish(transaction, route, record, peer, client);
@@ -113,7 +123,7 @@ Task<void> HttpSession::answer(http::ServerTransaction& transaction, const Route
     co_return;
   } else if (route.config && route.config->redirect) {
     record.end_reason = EndReason::route_redirect;
-    location = redirect_location(*route.config->redirect, request);
+    location = redirect_location(*route.config->redirect, client_.scheme(), request);
     reply.status = route.config->redirect->status;
     reply.field_name = "Location";
     reply.field_value = location;
@@ -177,6 +187,12 @@ void HttpSession::finish(http::ServerTransaction& transaction, const RouteContex
   record.peer_ip = client_.proxy ? other_end.ip() : peer.ip();
   record.listener = client_.listener->config.name;
   record.route = route.name;
+  if (client_.tls) {
+    record.tls_version = client_.tls->version();
+    record.tls_cipher = client_.tls->cipher();
+    record.sni = client_.tls->server_name();
+  }
+  record.scheme = client_.scheme();
   record.version = request.version;
   record.method = request.method;
   record.method_text = request.text(request.method_text);

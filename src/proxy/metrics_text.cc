@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/json.h"
+#include "proxy/client_tls.h"
 #include "proxy/process_usage.h"
 #include "proxy/record.h"
 
@@ -183,6 +184,25 @@ void add_listeners(Page& page, const StatsTotal& total) {
   for (const auto& [name, sum] : total.listeners) page.sample({{"listener", name}}, sum.fields_dropped);
 }
 
+void add_tls(Page& page, const StatsTotal& total, const ProcessInfo& process) {
+  static constexpr std::array<std::string_view, 4> kVersions = {"none", "1.1", "1.2", "1.3"};
+  page.counter("lintel_tls_handshakes_total",
+               "TLS handshakes with clients by version and by how they ended.");
+  for (const auto& [name, sum] : total.listeners) {
+    for (const auto& [key, count] : sum.handshakes) {
+      page.sample({{"listener", name},
+                   {"version", kVersions[key >> 8 & 3]},
+                   {"result", handshake_result_label(static_cast<HandshakeResult>(key & 0xff))}},
+                  count);
+    }
+  }
+  page.gauge("lintel_tls_cert_not_after_timestamp_seconds", "When a certificate in use expires.");
+  for (const CertificateExpiry& one : process.certificates) {
+    page.signed_sample({{"listener", one.listener}, {"certificate", one.name}, {"key", one.kind}},
+                       one.not_after);
+  }
+}
+
 void add_routes(Page& page, const StatsTotal& total) {
   page.counter("lintel_requests_total", "Finished requests; code 0 where no answer was sent.");
   for (const auto& [names, sum] : total.routes) {
@@ -315,6 +335,7 @@ void format_metrics(Buffer& out, const StatsTotal& total, const ProcessInfo& pro
   Page page(out, format);
   add_config(page, process);
   add_listeners(page, total);
+  add_tls(page, total, process);
   add_routes(page, total);
   add_sessions(page, total);
   add_pools(page, total);

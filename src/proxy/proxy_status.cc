@@ -67,6 +67,10 @@ std::string_view proxy_error(EndReason reason) noexcept {  // NOLINT(readability
       return "connection_timeout";
     case EndReason::upstream_connect_unreachable:
       return "destination_ip_unroutable";
+    case EndReason::upstream_tls_handshake:
+      return "tls_protocol_error";
+    case EndReason::upstream_tls_verify:
+      return "tls_certificate_error";
     case EndReason::upstream_reset:
     case EndReason::upstream_closed:
       return "connection_terminated";

@@ -41,6 +41,9 @@ struct Record {
   http::Version version = http::Version::http11;
   http::Method method = http::Method::other;
   std::string_view method_text;  ///< As received.
+  std::string_view tls_version;  ///< "TLSv1.3"; empty: plain.
+  std::string_view tls_cipher;
+  std::string_view sni;  ///< The name that the client asked for.
   std::string_view scheme = "http";
   std::string_view host;
   std::string_view target;  ///< As received; for the combined format.

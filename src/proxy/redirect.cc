@@ -2,8 +2,9 @@
 
 namespace lintel::proxy {
 
-std::string redirect_location(const config::Redirect& redirect, const http::RequestHead& request) {
-  const std::string scheme = redirect.scheme.empty() ? "http" : redirect.scheme;
+std::string redirect_location(const config::Redirect& redirect, std::string_view own_scheme,
+                              const http::RequestHead& request) {
+  const std::string_view scheme = redirect.scheme.empty() ? own_scheme : redirect.scheme;
   std::string authority = redirect.host.empty() ? std::string(request.host()) : redirect.host;
   if (redirect.port) {
     authority.append(":").append(std::to_string(*redirect.port));

@@ -71,6 +71,7 @@ void add(StatsTotal::Listener& sum, const ListenerStats& stats) {
   sum.accepts_limit += stats.accepts_limit.value();
   sum.accepts_error += stats.accepts_error.value();
   sum.datagrams_dropped += stats.datagrams_dropped.value();
+  add(sum.handshakes, stats.handshakes);
   sum.fields_dropped += stats.fields_dropped.value();
 }
 

@@ -82,6 +82,7 @@ struct alignas(64) ListenerStats {
   Counter accepts_error;      ///< accept() failed, for lack of descriptors above all.
   Counter datagrams_dropped;  ///< Of UDP clients and servers, for want of a session, a server or room.
   Counter fields_dropped;     ///< Because of underscore_names.
+  KeyedCounters handshakes;   ///< TLS; by handshake_key.
 };
 
 struct alignas(64) RouteStats {
@@ -172,6 +173,7 @@ struct StatsTotal {
     std::uint64_t accepts_limit = 0;
     std::uint64_t accepts_error = 0;
     std::uint64_t datagrams_dropped = 0;
+    std::map<std::uint32_t, std::uint64_t> handshakes;  ///< By handshake_key.
     std::uint64_t fields_dropped = 0;
   };
   struct Route {
@@ -208,6 +210,14 @@ struct StatsTotal {
   std::array<std::uint64_t, kEndReasonCount> end_reasons{};
 };
 
+/// A certificate in use, for the figure of its expiry.
+struct CertificateExpiry {
+  std::string listener;
+  std::string name;            ///< Its first DNS name, or its subject.
+  std::string kind;            ///< Of its key: "rsa", "ecdsa", "other".
+  std::int64_t not_after = 0;  ///< Seconds since 1970.
+};
+
 /// What the process knows beside the workers' counts, for the pages that show both.
 struct ProcessInfo {
   std::string version;
@@ -220,8 +230,9 @@ struct ProcessInfo {
   double last_reload_time = 0;    ///< Seconds since 1970 of the last attempt.
   std::uint64_t reloads_ok = 0;
   std::uint64_t reloads_failed = 0;
-  std::uint64_t access_log_dropped = 0;              ///< Lines.
-  std::uint64_t error_log_dropped = 0;               ///< Lines.
+  std::uint64_t access_log_dropped = 0;  ///< Lines.
+  std::uint64_t error_log_dropped = 0;   ///< Lines.
+  std::vector<CertificateExpiry> certificates;
   std::map<NamePair, std::uint32_t> server_weights;  ///< By (pool, server), of the configuration in force.
 };
 

@@ -4,7 +4,6 @@
 #include <optional>
 #include <span>
 
-#include "proxy/exchange.h"
 #include "proxy/forwarded.h"
 #include "proxy/relay.h"
 #include "proxy/request_id.h"
@@ -92,18 +91,18 @@ Task<EndReason> TcpSession::connect() {
 Task<EndReason> TcpSession::attempt(std::uint32_t index) {
   const pool::Server& server = pool().pool.servers()[index];
   const Nanos begun = worker_.loop.now();
-  Result<net::StreamPtr> stream = co_await open_upstream(worker_, pool(), index, client_, record_.request_id);
-  record_.connect = worker_.loop.now() - begun;
+  Result<net::StreamPtr> stream =
+      co_await open_upstream(worker_, pool(), index, client_, record_.request_id, record_);
   record_.server = server.name;
   EndReason reason = EndReason::ok;
   if (!stream) {
-    reason = upstream_reason(stream.error(), Phase::connect);
+    reason = open_reason(stream.error());
     pool().server_stats[index]->errors.add(static_cast<std::uint32_t>(reason));
   } else {
     if (!cut_) server_ = std::move(*stream);
     server_index_ = index;
   }
-  record_.add_attempt({server.name, 0, reason, record_.connect});
+  record_.add_attempt({server.name, 0, reason, worker_.loop.now() - begun});
   co_return reason;
 }
 

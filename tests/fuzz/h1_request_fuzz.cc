@@ -36,7 +36,7 @@ void check_canonical(const RequestHead& head) {
   bytes.clear();
   bytes.append(head.text(head.authority));
   Slice authority{0, head.authority.size};
-  require(canonicalize_authority(bytes, authority) == nullptr);
+  require(canonicalize_authority(bytes, authority, 80) == nullptr);
   require(bytes.view(0, authority.size) == head.text(head.authority));
 }
 

@@ -59,6 +59,9 @@ function(lintel_unit_tests name)
   lintel_flags(${name}_tests)
   target_include_directories(${name}_tests PRIVATE ${PROJECT_SOURCE_DIR}/tests/unit)
   target_link_libraries(${name}_tests PRIVATE lintel_${name})
+  if(name STREQUAL tls)
+    target_link_libraries(tls_tests PRIVATE OpenSSL::Crypto OpenSSL::SSL)  # Makes certificates.
+  endif()
   add_test(NAME ${name} COMMAND ${name}_tests WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
 endfunction()
 

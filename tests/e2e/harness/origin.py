@@ -13,10 +13,14 @@ class Origin:
     """Listens and runs `script(connection)` in a thread for each connection; the connection is a wire.Wire with
     `number`, counted from 0. `requests` has what the script read with read_request, in the order of arrival.
 
+    With `tls`, an ssl.SSLContext, it speaks that; handshakes that fail are counted in `refused`.
+
     The default script answers every request with `answer(request)`, by default 200 with a small body.
     """
 
-    def __init__(self, script=None, answer=None, address=None):
+    def __init__(self, script=None, answer=None, address=None, tls=None):
+        self._tls = tls
+        self.refused = 0
         self.requests = []
         self.connections = []
         self.open = 0
@@ -54,6 +58,8 @@ class Origin:
 
     def _run(self, connection):
         try:
+            if self._tls:
+                connection.secure(self._tls)
             self._script(connection)
         except (OSError, wire.Closed):
             pass  # The proxy went away; the test looks at what the client got.
@@ -95,6 +101,13 @@ class _Connection(wire.Wire):
     def __init__(self, sock, origin):
         super().__init__(sock)
         self._origin = origin
+
+    def secure(self, context):
+        try:
+            self.sock = context.wrap_socket(self.sock, server_side=True)
+        except OSError:
+            self._origin.refused += 1
+            raise
 
     def read_request_head(self):
         request = super().read_request_head()

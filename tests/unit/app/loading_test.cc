@@ -21,8 +21,8 @@ ConfigSource text_of(const std::string& servers) {
 }
 
 TEST_CASE("servers get their addresses when a configuration is loaded") {
-  const auto loaded =
-      load(text_of("10.0.0.1:80, known.test:81, \"unix:/run/a\", lost.test:82"), 3, resolve_test);
+  const auto loaded = load(text_of("10.0.0.1:80, known.test:81, \"unix:/run/a\", lost.test:82"), 3,
+                           resolve_test, std::make_shared<tls::TicketKeys>());
   REQUIRE(loaded.has_value());
   CHECK(loaded->snapshot->number == 3);
   CHECK(loaded->snapshot->hash.size() == 16);
@@ -38,9 +38,10 @@ TEST_CASE("servers get their addresses when a configuration is loaded") {
 }
 
 TEST_CASE("the hash is of what the configuration means, not of how it is written") {
-  const auto short_form = load(text_of("10.0.0.1:80"), 1, resolve_test);
-  const auto long_form = load(text_of("{address: 10.0.0.1:80, weight: 1}"), 2, resolve_test);
-  const auto another = load(text_of("10.0.0.2:80"), 3, resolve_test);
+  const auto short_form = load(text_of("10.0.0.1:80"), 1, resolve_test, std::make_shared<tls::TicketKeys>());
+  const auto long_form = load(text_of("{address: 10.0.0.1:80, weight: 1}"), 2, resolve_test,
+                              std::make_shared<tls::TicketKeys>());
+  const auto another = load(text_of("10.0.0.2:80"), 3, resolve_test, std::make_shared<tls::TicketKeys>());
   REQUIRE(short_form.has_value());
   REQUIRE(long_form.has_value());
   REQUIRE(another.has_value());
@@ -50,8 +51,8 @@ TEST_CASE("the hash is of what the configuration means, not of how it is written
 }
 
 TEST_CASE("a configuration that is not valid: the text for a terminal, a line each for the log") {
-  const auto loaded =
-      load({.name = "test.yaml", .text = "listenrs: []\nworkrs: 1\n", .is_file = false}, 1, resolve_test);
+  const auto loaded = load({.name = "test.yaml", .text = "listenrs: []\nworkrs: 1\n", .is_file = false}, 1,
+                           resolve_test, std::make_shared<tls::TicketKeys>());
   REQUIRE_FALSE(loaded.has_value());
   CHECK(loaded.error().lines.size() >= 2);
   for (const std::string& line : loaded.error().lines) {

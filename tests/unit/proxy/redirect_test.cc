@@ -40,6 +40,6 @@ TEST_CASE("redirect: Location") {
     parser.start(request, {});
     const std::string text = std::string(row.request) + "\r\n\r\n";
     REQUIRE(parser.feed(text).status == http::HeadStatus::done);
-    CHECK(redirect_location(row.redirect, request) == row.want);
+    CHECK(redirect_location(row.redirect, "http", request) == row.want);
   }
 }

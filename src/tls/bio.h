@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+
+#include "base/buffer.h"
+#include "tls/handles.h"
+
+namespace lintel::tls {
+
+class TlsStream;
+
+/// How OpenSSL reaches the stream below: its reads take what TlsStream has received, its writes are put
+/// together in `staged()` and sent by TlsStream when the operation is over.
+class Bio {
+ public:
+  /// A BIO whose two directions are `stream`'s.
+  [[nodiscard]] static BioPtr make(TlsStream& stream);
+
+  static constexpr std::size_t kScratch = std::size_t{64} * 1024;
+  /// Memory of this thread for ciphertext coming in; what it holds is gone with the operation.
+  [[nodiscard]] static std::span<char> scratch();
+  /// Ciphertext of the operation under way that is to go out. Of this thread; empty between operations.
+  [[nodiscard]] static Buffer& staged();
+
+ private:
+  static int read(bio_st* bio, char* out, std::size_t size, std::size_t* got);
+  static int write(bio_st* bio, const char* data, std::size_t size, std::size_t* written);
+  static long control(bio_st* bio, int command, long number, void* pointer);
+};
+
+}  // namespace lintel::tls
