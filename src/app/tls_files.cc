@@ -22,7 +22,7 @@ proxy::TlsContexts load_tls(const config::Config& config, const std::shared_ptr<
   proxy::TlsContexts contexts;
   for (std::size_t i = 0; i < config.listeners.size(); ++i) {
     const config::Listener& listener = config.listeners[i];
-    if (!listener.tls) continue;
+    if (!listener.tls || listener.tls->mode == config::TlsMode::passthrough) continue;
     tls::Problems problems;
     contexts.listeners[listener.name] =
         tls::ServerContext::load(*listener.tls, listener.name, tickets, problems);

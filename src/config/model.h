@@ -81,6 +81,7 @@ struct Match {
   std::string path;                 ///< Exact path; empty: not asked.
   std::string path_prefix;          ///< Whole segments: "/v1" matches "/v1" and "/v1/x", not "/v1x".
   std::vector<std::string> method;  ///< Empty matches every method.
+  std::vector<std::string> sni;     ///< As host, of TLS that is passed through; empty matches every name.
   friend bool operator==(const Match&, const Match&) = default;
 };
 
@@ -182,11 +183,18 @@ struct ClientAuth {
   friend bool operator==(const ClientAuth&, const ClientAuth&) = default;
 };
 
+/// Passthrough: the ClientHello is read for its name, and nothing is decrypted.
+enum class TlsMode : std::uint8_t { terminate, passthrough };
+/// What becomes of plain HTTP on a port that speaks TLS.
+enum class PlainHttp : std::uint8_t { reject, redirect, serve };
+
 struct ListenerTls {
+  TlsMode mode = TlsMode::terminate;
   std::vector<TlsCertificate> certificates;  ///< The first is for clients that ask for no name, or another.
   std::vector<std::string> alpn = {"http/1.1"};
   TlsVersion min_version = TlsVersion::tls12;
   ClientAuth client_auth;
+  PlainHttp plain_http = PlainHttp::reject;
   Place place;
   friend bool operator==(const ListenerTls&, const ListenerTls&) = default;
 };

@@ -151,16 +151,17 @@ std::string_view name_of(Protocol protocol) {
 }
 
 /// What to do about a setting that a listener of that protocol cannot have.
-std::string instead_of(const Listener& listener, std::string_view setting) {
-  if (setting == "routes") {
+std::string instead_of(const Listener& listener, const std::string& key) {
+  const bool is_timeout = key.find(".timeouts") != std::string::npos;
+  if (key.ends_with(".routes")) {
     const std::string& pool = listener.routes.empty() ? listener.pool : listener.routes.front().pool;
-    return "there are no requests that routes could tell apart; write pool: " +
+    return "there is nothing by which routes could tell datagrams apart; write pool: " +
            (pool.empty() ? "NAME" : pool);
   }
-  if (listener.protocol == Protocol::tcp && setting == "timeouts") {
+  if (listener.protocol == Protocol::tcp && is_timeout) {
     return "remove it; how long a session may be silent is the pool's timeouts.tunnel_idle";
   }
-  if (listener.protocol == Protocol::udp && setting == "timeouts") {
+  if (listener.protocol == Protocol::udp && is_timeout) {
     return "remove it; how long a session may be silent is udp.idle";
   }
   return "remove it, or change the protocol";
@@ -174,6 +175,11 @@ void refuse_foreign(const ObjectType& type, const std::string& key, const Listen
     if (report.find(row_key) == nullptr) continue;
     if ((row.protocols & bit(listener.protocol)) != 0) {
       if (row.type.kind == Kind::object) refuse_foreign(*row.type.object, row_key, listener, report);
+      if (row.type.kind == Kind::list && row.type.element->kind == Kind::object) {
+        for (std::size_t i = 0; report.find(indexed(row_key, i)) != nullptr; ++i) {
+          refuse_foreign(*row.type.element->object, indexed(row_key, i), listener, report);
+        }
+      }
       continue;
     }
     std::vector<std::string_view> fitting;
@@ -183,7 +189,7 @@ void refuse_foreign(const ObjectType& type, const std::string& key, const Listen
     error(report, row_key,
           "this is for protocol: " + join_words(fitting) +
               "; the listener is protocol: " + std::string(name_of(listener.protocol)),
-          instead_of(listener, row.key));
+          instead_of(listener, row_key));
   }
 }
 
@@ -212,6 +218,33 @@ void udp_addresses(const Config& config, Report& report) {
               "UDP needs servers with IP addresses, and this pool has " + quote(server.address.to_string()),
               "use another pool");
       }
+    }
+  }
+}
+
+void tls_modes(const Config& config, Report& report) {
+  for (std::size_t i = 0; i < config.listeners.size(); ++i) {
+    const Listener& listener = config.listeners[i];
+    const std::string key = listener_key(i) + ".tls";
+    const bool passthrough = listener.tls && listener.tls->mode == TlsMode::passthrough;
+    if (listener.protocol == Protocol::tcp && !listener.routes.empty() && !passthrough) {
+      error(report, listener_key(i) + ".routes",
+            "the connections of a tcp listener cannot be told apart without tls: passthrough",
+            "add tls: passthrough, or name one pool in place of routes");
+    }
+    if (!listener.tls) continue;
+    if (passthrough && listener.protocol != Protocol::tcp) {
+      error(report, key, "only a tcp listener can pass TLS through", "add protocol: tcp, or certificates");
+    } else if (passthrough && !listener.tls->certificates.empty()) {
+      error(report, key + ".certificates", "certificates are of no use where TLS is passed through",
+            "remove them, or mode: passthrough");
+    } else if (!passthrough && listener.tls->certificates.empty()) {
+      error_if_absent(report, key, {"certificates", "mode"}, "there is no certificate to show to clients",
+                      "add certificates: [{cert: FILE, key: FILE}]");
+    }
+    if (listener.tls->plain_http != PlainHttp::reject &&
+        (passthrough || listener.protocol != Protocol::http)) {
+      error(report, key + ".plain_http", "this is for listeners that speak HTTP", "remove it");
     }
   }
 }
@@ -389,6 +422,11 @@ constexpr Rule kRules[] = {
     {"listener_has_work", "A listener has routes, a pool or both.", listener_has_work},
     {"settings_fit_protocol", "A listener has only settings that its protocol knows.", settings_fit_protocol},
     {"udp_addresses", "A udp listener and its pool's servers have IP addresses.", udp_addresses},
+    {"tls_modes",
+     "A listener whose TLS ends here has certificates; tls: passthrough is for tcp listeners, and only with "
+     "it "
+     "have those routes.",
+     tls_modes},
     {"proxy_protocol_trusts",
      "proxy_protocol trusts at least one network, unless only Unix sockets are bound, whose files say who "
      "may "

@@ -73,14 +73,22 @@ const ObjectType& match_type() {
       {
           field(&Match::host, "host", one_or_many(text(kHostPattern)),
                 "Hosts, exact or *.suffix; without it every host matches.")
+              .only(kHttp)
               .example("[api.example.com, \"*.api.example.com\"]"),
-          field(&Match::path, "path", text(kUrlPath), "The exact path.").example("/healthz"),
+          field(&Match::path, "path", text(kUrlPath), "The exact path.").only(kHttp).example("/healthz"),
           field(&Match::path_prefix, "path_prefix", text(kUrlPath),
                 "The beginning of the path in whole segments: /v1 matches /v1 and /v1/x but not /v1x.")
+              .only(kHttp)
               .example("/v1"),
           field(&Match::method, "method", one_or_many(text(kMethod)),
                 "Methods; without it every method matches.")
+              .only(kHttp)
               .example("[GET, HEAD]"),
+          field(&Match::sni, "sni", one_or_many(text(kHostPattern)),
+                "Names that TLS clients ask for, exact or *.suffix, with tls: passthrough; without it every "
+                "connection matches.")
+              .only(kTcp)
+              .example("[db.example.com, \"*.db.example.com\"]"),
       });
   return type;
 }
@@ -125,12 +133,15 @@ const ObjectType& route_type() {
           field(&Route::pool, "pool", text(kName), "The pool that serves matching requests."),
           field(&Route::redirect, "redirect", object_of(redirect_type()),
                 "Answers with a redirect instead of using a pool.")
+              .only(kHttp)
               .example("{scheme: https}"),
           field(&Route::respond, "respond", object_of(respond_type()),
                 "Answers with a fixed response instead of using a pool.")
+              .only(kHttp)
               .example("{status: 200, body: \"pong\\n\"}"),
           field(&Route::body_size, "body_size", size(Bytes{1}, kMaxBody, "unlimited"),
-                "Largest request body on this route; without it the listener's limit."),
+                "Largest request body on this route; without it the listener's limit.")
+              .only(kHttp),
       });
   return type;
 }
@@ -179,10 +190,13 @@ const ObjectType& listener_tls_type() {
   static const ObjectType type = object<ListenerTls>(
       "listener_tls",
       {
+          field(&ListenerTls::mode, "mode", choice({"terminate", "passthrough"}),
+                "Whether TLS ends here; \"tls: passthrough\" routes tcp connections by the name that the "
+                "client "
+                "asks for, without decrypting them."),
           field(&ListenerTls::certificates, "certificates", list_of(object_of(tls_certificate_type())),
                 "Certificates, chosen by the name that a client asks for (SNI) and the keys it can use; the "
                 "first is for all other names.")
-              .required()
               .example("[{cert: certs/example.crt, key: certs/example.key}]"),
           field(&ListenerTls::alpn, "alpn", list_of(text(kAlpn)),
                 "Protocols offered by ALPN, the preferred one first.")
@@ -190,7 +204,11 @@ const ObjectType& listener_tls_type() {
           field(&ListenerTls::min_version, "min_version", tls_version(), "The oldest version of TLS."),
           field(&ListenerTls::client_auth, "client_auth", object_of(client_auth_type()),
                 "Certificates of clients."),
-      });
+          field(&ListenerTls::plain_http, "plain_http", choice({"reject", "redirect", "serve"}),
+                "What becomes of clients that speak plain HTTP on this port: told apart by their first byte, "
+                "they are redirected to https on the same port, or served."),
+      },
+      "mode");
   return type;
 }
 
@@ -227,15 +245,20 @@ const ObjectType& listener_timeouts_type() {
       "listener_timeouts",
       {
           field(&ListenerTimeouts::handshake, "handshake", duration(100ms, 1h),
-                "Time for a TLS handshake, from the connection's beginning."),
+                "Time for a TLS handshake, from the connection's beginning.")
+              .only(kHttp | kTcp),
           field(&ListenerTimeouts::header, "header", duration(100ms, 1h),
-                "Time to receive a whole request head."),
+                "Time to receive a whole request head.")
+              .only(kHttp),
           field(&ListenerTimeouts::request_body, "request_body", duration(100ms, kLongest),
-                "Longest pause while a request body is received."),
+                "Longest pause while a request body is received.")
+              .only(kHttp),
           field(&ListenerTimeouts::write, "write", duration(100ms, kLongest),
-                "Longest time for which a client may take nothing of its response."),
+                "Longest time for which a client may take nothing of its response.")
+              .only(kHttp),
           field(&ListenerTimeouts::idle, "idle", duration(100ms, kLongest),
-                "Time for which a connection without a request is kept open."),
+                "Time for which a connection without a request is kept open.")
+              .only(kHttp),
       });
   return type;
 }
@@ -325,6 +348,7 @@ const ObjectType& listener_type() {
                 "What is spoken with clients; tcp and udp pass bytes on to the pool unseen."),
           field(&Listener::tls, "tls", object_of(listener_tls_type()),
                 "TLS with clients; without it the listener is plain.")
+              .only(kHttp | kTcp)
               .example("{certificates: [{cert: certs/example.crt, key: certs/example.key}]}"),
           field(
               &Listener::proxy_protocol, "proxy_protocol", object_of(proxy_protocol_type()),
@@ -357,7 +381,7 @@ const ObjectType& listener_type() {
               .only(kHttp),
           field(&Listener::timeouts, "timeouts", object_of(listener_timeouts_type()),
                 "Timeouts towards clients.")
-              .only(kHttp),
+              .only(kHttp | kTcp),
           field(&Listener::min_rates, "min_rates", object_of(min_rates_type()),
                 "What clients must keep to, so that those who trickle hold nothing for long.")
               .only(kHttp),
@@ -365,7 +389,7 @@ const ObjectType& listener_type() {
           field(&Listener::udp, "udp", object_of(udp_type()), "Sessions of UDP clients.").only(kUdp),
           field(&Listener::routes, "routes", list_of(object_of(route_type())),
                 "Routes in order; the first that matches is taken.")
-              .only(kHttp),
+              .only(kHttp | kTcp),
           field(&Listener::pool, "pool", text(kName),
                 "Short for a last route that sends every request to this pool."),
       });

@@ -111,12 +111,13 @@ void add_request(Buffer& out, const Record& record) {
   add_text(out, ",\"listener\":\"", record.listener);
   if (record.protocol != config::Protocol::http) {
     add_text(out, ",\"proto\":\"", record.protocol == config::Protocol::tcp ? "TCP" : "UDP");
-    return;
+  } else {
+    add_text(out, ",\"proto\":\"", version_name(record.version));
   }
-  add_text(out, ",\"proto\":\"", version_name(record.version));
   add_text(out, ",\"tls_version\":\"", record.tls_version);
   add_text(out, ",\"tls_cipher\":\"", record.tls_cipher);
   add_text(out, ",\"sni\":\"", record.sni);
+  if (record.protocol != config::Protocol::http) return;
   add_text(out, ",\"method\":\"", record.method_text);
   add_text(out, ",\"scheme\":\"", record.scheme);
   add_text(out, ",\"host\":\"", record.host);

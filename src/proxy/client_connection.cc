@@ -19,15 +19,16 @@ struct Refusal {
   const char* detail = "";           ///< In words. Static storage.
 };
 
-/// What comes first on a connection, before its session: a PROXY header. Nothing may be read that belongs to
-/// the session, so bytes are looked at before they are taken.
+/// What comes first on a connection, before its session: a PROXY header, the name that TLS asks for, or
+/// whether it is TLS at all. Nothing may be read that belongs to the session, so bytes are looked at before
+/// they are taken.
 class Opening final : public Session {
  public:
   Opening(WorkerContext& worker, Sessions& sessions, Client& client) noexcept
       : Session(sessions), worker_(worker), client_(client) {}
 
-  [[nodiscard]] static bool is_needed(const config::Listener& listener) noexcept {
-    return listener.proxy_protocol.has_value();
+  [[nodiscard]] static bool is_needed(const ListenerContext& listener) noexcept {
+    return listener.config.proxy_protocol || listener.passes_tls() || may_be_plain(listener.config);
   }
   Task<Refusal> run();
 
@@ -39,20 +40,31 @@ class Opening final : public Session {
   }
 
  private:
+  [[nodiscard]] static bool may_be_plain(const config::Listener& listener) noexcept {
+    return listener.tls && listener.tls->plain_http != config::PlainHttp::reject;
+  }
   [[nodiscard]] bool trusts_peer(const config::ProxyProtocol& settings) const noexcept;
   Task<Refusal> read_proxy_header(const config::ProxyProtocol& settings);
+  Task<Refusal> look_at_hello();
+  Task<Refusal> look_at_first_byte();
+  void set_deadline(config::milliseconds timeout) noexcept {
+    client_.stream->set_read_deadline(worker_.loop.now() + to_nanos(timeout));
+  }
 
   WorkerContext& worker_;
   Client& client_;
 };
 
 Task<Refusal> Opening::run() {
-  const config::Listener& listener = client_.listener->config;
-  if (listener.proxy_protocol) {
-    const Refusal refusal = co_await read_proxy_header(*listener.proxy_protocol);
-    if (refusal.reason != EndReason::ok) co_return refusal;
+  const ListenerContext& listener = *client_.listener;
+  Refusal refusal;
+  if (listener.config.proxy_protocol) refusal = co_await read_proxy_header(*listener.config.proxy_protocol);
+  if (refusal.reason == EndReason::ok && listener.passes_tls()) refusal = co_await look_at_hello();
+  if (refusal.reason == EndReason::ok && may_be_plain(listener.config)) {
+    refusal = co_await look_at_first_byte();
   }
-  co_return Refusal{};
+  client_.stream->set_read_deadline(kNever);
+  co_return refusal;
 }
 
 bool Opening::trusts_peer(const config::ProxyProtocol& settings) const noexcept {
@@ -62,27 +74,27 @@ bool Opening::trusts_peer(const config::ProxyProtocol& settings) const noexcept 
                      [&peer](const Cidr& network) { return network.contains(peer); });
 }
 
-Refusal refusal_for(const Error& error) noexcept {
+/// For a read that failed before what was waited for had come. `late`: the reason for a timeout.
+Refusal refusal_for(const Error& error, EndReason late) noexcept {
   if (error.code == ErrorCode::canceled) return {EndReason::local_shutdown, ""};
-  if (error.code == ErrorCode::timeout) {
-    return {EndReason::client_timeout_proxy_header, "the PROXY header did not come in time"};
-  }
-  return {EndReason::client_abort_header, "the connection ended within its PROXY header"};
+  if (error.code == ErrorCode::timeout) return {late, "it did not come in time"};
+  return {EndReason::client_abort_header, "the connection ended within its beginning"};
 }
 
 Task<Refusal> Opening::read_proxy_header(const config::ProxyProtocol& settings) {
   if (!trusts_peer(settings))
     co_return Refusal{EndReason::client_untrusted, "the peer is not in proxy_protocol.trusted"};
   net::Stream& stream = *client_.stream;
-  stream.set_read_deadline(worker_.loop.now() + to_nanos(settings.timeout));
+  set_deadline(settings.timeout);
+  constexpr EndReason kLate = EndReason::client_timeout_proxy_header;
   auto header = std::make_unique<net::ProxyHeader>();
   std::size_t known = 0;
   for (;;) {
     const std::span<char> scratch = worker_.loop.scratch().first(net::kMaxProxyHeader + 1);
     const Result<std::size_t> got = co_await stream.peek(scratch, known);
-    if (!got) co_return refusal_for(got.error());
+    if (!got) co_return refusal_for(got.error(), kLate);
     if (*got == 0) co_return Refusal{EndReason::client_idle_close, ""};
-    if (*got <= known) co_return refusal_for({ErrorCode::closed});
+    if (*got <= known) co_return refusal_for({ErrorCode::closed}, kLate);
     known = *got;
     const net::ProxyParse parsed = net::parse_proxy_header({scratch.data(), known}, *header);
     if (parsed.status == net::ProxyParse::Status::need_more) continue;
@@ -91,11 +103,44 @@ Task<Refusal> Opening::read_proxy_header(const config::ProxyProtocol& settings) 
     }
     const std::span<char> taken = scratch.first(parsed.size);
     const Result<std::size_t> read = co_await stream.read(taken);  // All of it is there.
-    if (!read) co_return refusal_for(read.error());
+    if (!read) co_return refusal_for(read.error(), kLate);
     client_.proxy = std::move(header);
-    stream.set_read_deadline(kNever);
     co_return Refusal{};
   }
+}
+
+/// Reads the name that a TLS client asks for and leaves everything where it is.
+Task<Refusal> Opening::look_at_hello() {
+  constexpr EndReason kLate = EndReason::client_timeout_hello;
+  set_deadline(client_.listener->config.timeouts.handshake);
+  auto hello = std::make_unique<net::ClientHello>();
+  std::size_t known = 0;
+  for (;;) {
+    const std::span<char> scratch = worker_.loop.scratch().first(net::kMaxClientHello + 1);
+    const Result<std::size_t> got = co_await client_.stream->peek(scratch, known);
+    if (!got) co_return refusal_for(got.error(), kLate);
+    if (*got == 0) co_return Refusal{EndReason::client_idle_close, ""};
+    if (*got <= known) co_return refusal_for({ErrorCode::closed}, kLate);
+    known = *got;
+    const net::HelloParse parsed = net::parse_client_hello({scratch.data(), known}, *hello);
+    if (parsed.status == net::HelloParse::Status::need_more) continue;
+    if (parsed.status == net::HelloParse::Status::error) {
+      co_return Refusal{EndReason::client_hello, parsed.reason};
+    }
+    client_.hello = std::move(hello);
+    co_return Refusal{};
+  }
+}
+
+/// Tells TLS from plain HTTP, which never begins as a TLS record does.
+Task<Refusal> Opening::look_at_first_byte() {
+  set_deadline(client_.listener->config.timeouts.handshake);
+  const std::span<char> scratch = worker_.loop.scratch().first(1);
+  const Result<std::size_t> got = co_await client_.stream->peek(scratch);
+  if (!got && got.error().code == ErrorCode::canceled) co_return Refusal{EndReason::local_shutdown, ""};
+  if (!got || *got == 0) co_return Refusal{EndReason::client_idle_close, ""};
+  client_.plain_on_tls = !net::begins_tls(scratch[0]);
+  co_return Refusal{};
 }
 
 /// Counts and logs a connection that has no session.
@@ -137,20 +182,20 @@ Task<void> serve_client(WorkerContext& worker, Sessions& sessions, std::string_v
   const ListenerContext* context = worker.generation->listener(listener);
   assert(context);
   Client client(std::move(stream), worker.generation, *context);
-  if (Opening::is_needed(context->config)) {
+  if (Opening::is_needed(*context)) {
     const bool opened = co_await open_client(worker, sessions, client);
     if (!opened) co_return;
   }
-  if (context->tls) {
+  if (context->tls && !client.plain_on_tls) {
     const bool agreed = co_await begin_tls(worker, sessions, client);
     if (!agreed) co_return;
   }
   switch (context->config.protocol) {
     case config::Protocol::http:
-      co_await run_http_session(worker, sessions, std::move(client));
+      co_await run_http_session(worker, sessions, client);
       break;
     case config::Protocol::tcp:
-      co_await run_tcp_session(worker, sessions, std::move(client));
+      co_await run_tcp_session(worker, sessions, client);
       break;
     case config::Protocol::udp:  // Has no connections.
       break;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string_view>
 
+#include "net/client_hello.h"
 #include "net/proxy_header.h"
 #include "net/stream.h"
 #include "proxy/generation.h"
@@ -23,9 +24,15 @@ struct Client {
   std::shared_ptr<const Generation> generation;   ///< The one in force when it was accepted.
   const ListenerContext* listener;                ///< Its listener, of that generation.
   bool draining = false;                          ///< Its session is to begin nothing further.
+  bool plain_on_tls = false;                      ///< Its listener speaks TLS, but it speaks plain HTTP.
+  std::unique_ptr<const net::ClientHello> hello;  ///< Where TLS is passed through; else null.
   std::unique_ptr<const net::ProxyHeader> proxy;  ///< What came first; null: nothing was asked for.
 
   [[nodiscard]] std::string_view scheme() const noexcept { return tls ? "https" : "http"; }
+  /// Whether its requests are answered with a redirect to TLS.
+  [[nodiscard]] bool must_redirect() const noexcept {
+    return plain_on_tls && listener->config.tls->plain_http == config::PlainHttp::redirect;
+  }
   /// Who the client is: what the PROXY header says, or the other end of the connection.
   [[nodiscard]] SocketAddress address() const noexcept;
 };

@@ -28,6 +28,8 @@ enum class EndReason : std::uint8_t {
   client_untrusted,
   client_proxy_header,
   client_timeout_proxy_header,
+  client_hello,
+  client_timeout_hello,
   client_unsupported,
   route_none,
   route_redirect,

@@ -105,6 +105,10 @@ const RouteContext& ListenerContext::route_for(const http::RequestHead& request)
   return routes[index.value_or(static_cast<std::uint32_t>(routes.size() - 1))];
 }
 
+const RouteContext& ListenerContext::route_for_name(std::string_view server_name) const noexcept {
+  return routes[sni_router.match(server_name).value_or(static_cast<std::uint32_t>(routes.size() - 1))];
+}
+
 bool ListenerContext::trusts(const SocketAddress& peer) const noexcept {
   const auto contains_peer = [&peer](const Cidr& network) { return network.contains(peer); };
   return std::any_of(config.trusted_proxies.begin(), config.trusted_proxies.end(), contains_peer);

@@ -17,6 +17,7 @@
 #include "proxy/snapshot.h"
 #include "proxy/stats.h"
 #include "route/router.h"
+#include "route/sni_router.h"
 
 namespace lintel::proxy {
 
@@ -61,7 +62,7 @@ struct RouteContext {
 /// A listener's part of a generation.
 struct ListenerContext {
   ListenerContext(const config::Listener& c, http::ServerSettings s)
-      : config(c), settings(s), tls_settings(s), router(c.routes) {
+      : config(c), settings(s), tls_settings(s), router(c.routes), sni_router(c.routes) {
     tls_settings.rules.default_port = 443;
   }
 
@@ -70,11 +71,17 @@ struct ListenerContext {
   http::ServerSettings settings;
   http::ServerSettings tls_settings;  ///< Where the connection is TLS.
   route::Router router;
+  route::SniRouter sni_router;
   std::vector<RouteContext> routes;  ///< As config.routes, then the listener's own pool, or none.
   std::shared_ptr<ListenerStats> stats;
 
   /// The route for a request; the last one, which may have no pool, when no other matches.
   [[nodiscard]] const RouteContext& route_for(const http::RequestHead& request) const noexcept;
+  /// The same for a connection whose TLS is passed through, by the name that it asks for (empty: none).
+  [[nodiscard]] const RouteContext& route_for_name(std::string_view server_name) const noexcept;
+  [[nodiscard]] bool passes_tls() const noexcept {
+    return config.tls && config.tls->mode == config::TlsMode::passthrough;
+  }
   [[nodiscard]] bool trusts(const SocketAddress& peer) const noexcept;
 };
 

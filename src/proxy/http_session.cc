@@ -16,10 +16,10 @@ using net::Task;
 /// One client connection: hands its requests to the routes of the generation in force.
 class HttpSession final : public Session, private http::Handler {
  public:
-  HttpSession(WorkerContext& worker, Sessions& sessions, Client client)
+  HttpSession(WorkerContext& worker, Sessions& sessions, Client& client)
       : Session(sessions),
         worker_(worker),
-        client_(std::move(client)),
+        client_(client),
         connection_(*client_.stream, worker.workspace, *this) {
     if (client_.draining) connection_.drain();
   }
@@ -66,7 +66,7 @@ class HttpSession final : public Session, private http::Handler {
               const Peer& peer, std::string_view client);
 
   WorkerContext& worker_;
-  Client client_;
+  Client& client_;
   http::H1ServerConnection connection_;
   ActiveExchange active_;
   bool serving_ = false;
@@ -114,6 +114,12 @@ Task<void> HttpSession::answer(http::ServerTransaction& transaction, const Route
     record.end_reason = EndReason::client_bad_request;
     record.detail = "Max-Forwards is not a number";
     reply.status = 400;
+  } else if (client_.must_redirect()) {
+    record.end_reason = EndReason::route_redirect;
+    location = redirect_location(config::Redirect{}, "https", request);  // The port is the same.
+    reply.status = 308;
+    reply.field_name = "Location";
+    reply.field_value = location;
   } else if (route.body_limit != 0 && request.content_length.value_or(0) > route.body_limit) {
     record.end_reason = EndReason::client_too_large_body;
     reply.status = 413;
@@ -205,8 +211,8 @@ void HttpSession::finish(http::ServerTransaction& transaction, const RouteContex
   worker_.access_log->write(record, worker_.loop.wall());
 }
 
-Task<void> run_http_session(WorkerContext& worker, Sessions& sessions, Client client) {
-  HttpSession session(worker, sessions, std::move(client));
+Task<void> run_http_session(WorkerContext& worker, Sessions& sessions, Client& client) {
+  HttpSession session(worker, sessions, client);
   co_await session.run();
 }
 

@@ -100,6 +100,8 @@ std::string_view proxy_error(EndReason reason) noexcept {  // NOLINT(readability
     case EndReason::client_untrusted:
     case EndReason::client_proxy_header:
     case EndReason::client_timeout_proxy_header:
+    case EndReason::client_hello:
+    case EndReason::client_timeout_hello:
     case EndReason::client_abort_header:
     case EndReason::client_abort_body:
     case EndReason::client_abort_response:

@@ -16,11 +16,11 @@ using net::Task;
 
 class TcpSession final : public Session {
  public:
-  TcpSession(WorkerContext& worker, Sessions& sessions, Client client) noexcept
+  TcpSession(WorkerContext& worker, Sessions& sessions, Client& client) noexcept
       : Session(sessions),
         worker_(worker),
-        client_(std::move(client)),
-        route_(client_.listener->routes.back()),
+        client_(client),
+        route_(client_.listener->route_for_name(server_name(client_))),
         id_(worker.workspace.random) {}
 
   Task<void> run();
@@ -38,15 +38,21 @@ class TcpSession final : public Session {
   }
 
  private:
+  Task<EndReason> refuse_name();
   Task<EndReason> connect();
   Task<EndReason> attempt(std::uint32_t index);
   Task<void> relay_bytes();
   void finish();
 
+  /// The name that the client asked for; empty: none, or it is not known.
+  [[nodiscard]] static std::string_view server_name(const Client& client) noexcept {
+    if (client.hello) return client.hello->server_name;
+    return client.tls ? client.tls->server_name() : std::string_view();
+  }
   [[nodiscard]] PoolContext& pool() const noexcept { return *route_.pool; }
 
   WorkerContext& worker_;
-  Client client_;
+  Client& client_;
   const RouteContext& route_;
   net::StreamPtr server_;
   std::uint32_t server_index_ = 0;
@@ -59,15 +65,27 @@ Task<void> TcpSession::run() {
   record_.protocol = config::Protocol::tcp;
   record_.request_id = id_.text();
   record_.started = worker_.loop.now();
-  record_.pool = pool().pool.config().name;
+  if (route_.pool) record_.pool = pool().pool.config().name;
   route_.sessions->open.add();
-  record_.end_reason = co_await connect();
+  record_.end_reason = route_.pool ? co_await connect() : co_await refuse_name();
   if (server_) {
     co_await relay_bytes();
-  } else {
+  } else if (route_.pool) {
     client_.stream->set_abortive();  // No answer is to be mistaken for an empty one.
   }
   finish();
+}
+
+/// No route is for the name: says so in TLS's own words (RFC 6066, 3).
+Task<EndReason> TcpSession::refuse_name() {
+  static constexpr std::string_view kUnrecognizedName("\x15\x03\x01\0\2\2\x70", 7);
+  // The ClientHello is still unread, and closing a socket that has unread bytes would reset the connection.
+  static_cast<void>(co_await client_.stream->read(worker_.loop.scratch()));
+  const net::WriteSpans alert(kUnrecognizedName);
+  client_.stream->set_write_timeout(to_nanos(client_.listener->config.timeouts.handshake));
+  static_cast<void>(co_await client_.stream->write(alert));
+  client_.stream->shutdown_write();
+  co_return EndReason::route_none;
 }
 
 /// Servers in turn until one is reached. Nothing has been exchanged yet, so each is as good as the first.
@@ -137,14 +155,19 @@ void TcpSession::finish() {
   record_.proxy = client_.proxy.get();
   record_.client_port = peer.address.port();
   record_.listener = client_.listener->config.name;
+  record_.sni = server_name(client_);
+  if (client_.tls) {
+    record_.tls_version = client_.tls->version();
+    record_.tls_cipher = client_.tls->cipher();
+  }
   record_.route = route_.name;
   worker_.access_log->write(record_, worker_.loop.wall());
 }
 
 }  // namespace
 
-Task<void> run_tcp_session(WorkerContext& worker, Sessions& sessions, Client client) {
-  TcpSession session(worker, sessions, std::move(client));
+Task<void> run_tcp_session(WorkerContext& worker, Sessions& sessions, Client& client) {
+  TcpSession session(worker, sessions, client);
   co_await session.run();
 }
 

@@ -19,6 +19,15 @@ net::ProxyHeader header_for(const Client& client, std::string_view id) {
     header.destination = client.stream->local();
   }
   if (header.unique_id.empty()) header.unique_id = id;
+  if (client.hello && header.authority.empty()) header.authority = client.hello->server_name;
+  if (client.tls) {
+    header.authority = client.tls->server_name();
+    header.alpn = client.tls->protocol();
+    header.has_tls = true;
+    header.tls_flags = 1;
+    header.tls_version = client.tls->version();
+    header.tls_cipher = client.tls->cipher();
+  }
   return header;
 }
 

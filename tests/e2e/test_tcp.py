@@ -311,7 +311,7 @@ pools: {pg: {servers: [127.0.0.1:5433]}}
 """)
     done = command("check", file)
     assert done.returncode == 1
-    for key in ("timeouts", "limits.body_size", "trusted_proxies"):
+    for key in ("timeouts.idle", "limits.body_size", "trusted_proxies"):
         assert f"listeners[0].{key}: this is for protocol: http; the listener is protocol: tcp" in done.stdout + done.stderr
     assert "timeouts.tunnel_idle" in done.stdout + done.stderr
-    assert "listeners[0].routes" in done.stdout + done.stderr and "limits.connections" not in done.stdout + done.stderr
+    assert "listeners[0].routes: the connections of a tcp listener cannot be told apart" in done.stdout + done.stderr and "limits.connections" not in done.stdout + done.stderr

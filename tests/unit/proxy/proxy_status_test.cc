@@ -65,6 +65,8 @@ const std::set<EndReason> kWithout = {
     EndReason::client_untrusted,
     EndReason::client_proxy_header,
     EndReason::client_timeout_proxy_header,
+    EndReason::client_hello,
+    EndReason::client_timeout_hello,
     EndReason::client_abort_header,
     EndReason::client_abort_body,
     EndReason::client_abort_response,
