@@ -1,0 +1,21 @@
+#pragma once
+
+// What the files of the table share: its parts, and the bounds that occur in several of them.
+
+#include "config/schema_build.h"
+
+namespace lintel::config {
+
+inline constexpr std::int64_t kMaxCount = 1'000'000'000;
+inline constexpr milliseconds kLongest = 24h;
+
+/// The oldest version of TLS that is spoken.
+inline Type tls_version() {
+  using namespace build;
+  return choice({"1.2", "1.3"});
+}
+
+/// A listener with its routes.
+[[nodiscard]] const ObjectType& listener_type();
+
+}  // namespace lintel::config
