@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "http/h1_connection_options.h"
 #include "http/h1_serializer.h"
 
 namespace lintel::http {
@@ -40,6 +41,7 @@ void BodyDecoder::start(const Framing& framing, const HeadLimits& limits,
   bytes_ = 0;
   limit_ = 0;
   broken_ = nullptr;
+  nominating_ = nullptr;
   done_ = framing.kind == Framing::Kind::none || (framing.kind == Framing::Kind::length && left_ == 0);
   if (framing.kind == Framing::Kind::chunked) chunks_.start(trailers_, limits, underscore_names);
 }
@@ -64,6 +66,7 @@ BodyDecoder::Piece BodyDecoder::decode_framed(std::span<char> in) {
     const ChunkDecoder::Progress got = chunks_.feed(in);
     if (got.status == ChunkDecoder::Status::error) return {Status::error, got.consumed, got.data, got.reason};
     done_ = got.status == ChunkDecoder::Status::done;
+    if (done_ && nominating_) remove_nominated(trailers_, *nominating_);
     return {done_ ? Status::done : Status::need_more, got.consumed, got.data, ""};
   }
   return {Status::need_more, in.size(), in, ""};

@@ -52,6 +52,9 @@ class BodyDecoder {
   void start(const Framing& framing, const HeadLimits& limits, UnderscoreNames underscore_names) noexcept;
   /// More decoded bytes than this are an error. 0: no limit. Stays until start().
   void set_limit(std::uint64_t bytes) noexcept { limit_ = bytes; }
+  /// Trailers that a Connection field of `head` names are dropped (RFC 9110, 7.6.1). Null: none are named.
+  /// Outlives the decoding; stays until start().
+  void set_nominating(const Fields* head) noexcept { nominating_ = head; }
   /// Decodes in place. With Framing::none, or a length of 0, it is done at once.
   [[nodiscard]] Piece decode(std::span<char> in);
   /// How many of the next bytes of the connection are body as they stand; 0 where they must be decoded.
@@ -83,6 +86,7 @@ class BodyDecoder {
   std::uint64_t limit_ = 0;
   const char* broken_ = nullptr;  ///< Why nothing more can be decoded.
   bool done_ = true;
+  const Fields* nominating_ = nullptr;
   ChunkDecoder chunks_;
   Fields trailers_;
 };

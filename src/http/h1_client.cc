@@ -126,6 +126,7 @@ Result<BodyChunk> H1ClientConnection::begin_body(const ResponseHead& head, std::
     return BodyChunk({}, false);
   }
   decoder_.start(parser_.framing(), settings_.head, UnderscoreNames::keep);
+  if (parser_.nominates()) decoder_.set_nominating(&head.fields);
   // The body goes on straight from the scratch; only what follows it is kept (and then spoils the
   // connection).
   const BodyDecoder::Piece piece = decoder_.decode(rest);

@@ -52,10 +52,10 @@ void ConnectionOptions::add(std::string_view value) noexcept {
   }
 }
 
-void remove_nominated(Fields& fields) noexcept {
-  for (const Fields::Line& line : fields.lines()) {
+void remove_nominated(Fields& fields, const Fields& head) noexcept {
+  for (const Fields::Line& line : head.lines()) {
     if (line.id != FieldId::connection) continue;
-    for (std::string_view names = fields.value(line); !names.empty();) {
+    for (std::string_view names = head.value(line); !names.empty();) {
       const std::string_view name = next_element(names);
       if (!name.empty()) fields.remove(name);
     }

@@ -28,9 +28,9 @@ struct ConnectionOptions {
   }
 };
 
-/// Removes every field that a Connection field of `fields` names (the Connection lines may be removed
-/// already).
-void remove_nominated(Fields& fields) noexcept;
+/// Removes from `fields` every field that a Connection field of `head` names (the Connection lines may be
+/// removed already). `fields` may be `head`, or the trailers of the same message.
+void remove_nominated(Fields& fields, const Fields& head) noexcept;
 
 /// The seconds of "timeout=N" in a Keep-Alive value; 0 where there are none.
 [[nodiscard]] std::uint32_t keep_alive_timeout(std::string_view value) noexcept;

@@ -51,7 +51,7 @@ void RequestHeadParser::start(RequestHead& head, const HeadLimits& limits,
   most_target_ = limits.target;
   dropped_underscore_ = 0;
   framing_ = Framing::none();
-  keep_alive_ = false;
+  keep_alive_ = nominates_ = false;
   reader_.start(HeadReader::Kind::request, head.fields, limits);
 }
 
@@ -150,7 +150,8 @@ HeadProgress RequestHeadParser::apply_fields(const FieldScan& scan) {
   if (scan.connection.upgrade && scan.upgrades == 1 && !http10 && head.method == Method::get &&
       !head.has_body && is_tunnel_protocol(head.text(scan.upgrade)))
     head.upgrade = scan.upgrade;
-  if (scan.connection.nominates) remove_nominated(head.fields);
+  nominates_ = scan.connection.nominates;
+  if (nominates_) remove_nominated(head.fields, head.fields);
   if (reader_.saw_underscore()) {
     if (const char* reason = apply_underscores(); reason != nullptr) return bad(reason);
   }
@@ -271,7 +272,7 @@ void ResponseHeadParser::start(ResponseHead& head, const HeadLimits& limits, Met
   head.clear();
   framing_ = Framing::none();
   request_method_ = request_method;
-  keep_alive_ = false;
+  keep_alive_ = nominates_ = false;
   reader_.start(HeadReader::Kind::response, head.fields, limits);
 }
 
@@ -341,7 +342,8 @@ const char* ResponseHeadParser::take_fields() {
   // RFC 9110, 7.8: both fields say to which protocol the connection is switched, and it is one.
   if (head.status == 101 && (!connection.upgrade || upgrades != 1))
     return "101 without a protocol to switch to";
-  if (connection.nominates) remove_nominated(fields);
+  nominates_ = connection.nominates;
+  if (nominates_) remove_nominated(fields, fields);
   set_framing(framing, connection.persists(head.version));
   return nullptr;
 }

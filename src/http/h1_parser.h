@@ -42,6 +42,8 @@ class RequestHeadParser {
   [[nodiscard]] Framing framing() const noexcept { return framing_; }
   /// Whether the client lets the connection serve another request (RFC 9112, 9.3).
   [[nodiscard]] bool keep_alive() const noexcept { return keep_alive_; }
+  /// Whether Connection names fields that may be among the trailers too.
+  [[nodiscard]] bool nominates() const noexcept { return nominates_; }
   /// Field lines dropped because their name contains "_".
   [[nodiscard]] std::uint32_t dropped_underscore() const noexcept { return dropped_underscore_; }
 
@@ -67,6 +69,7 @@ class RequestHeadParser {
   std::uint32_t most_target_ = 0;
   std::uint32_t dropped_underscore_ = 0;
   bool keep_alive_ = false;
+  bool nominates_ = false;
 };
 
 /// Reads response heads, interim ones too (each is one head). Errors here mean that the server broke the
@@ -83,6 +86,8 @@ class ResponseHeadParser {
   [[nodiscard]] Framing framing() const noexcept { return framing_; }
   /// Whether the server lets the connection serve another request once the body has been read.
   [[nodiscard]] bool keep_alive() const noexcept { return keep_alive_; }
+  /// Whether Connection names fields that may be among the trailers too.
+  [[nodiscard]] bool nominates() const noexcept { return nominates_; }
 
  private:
   [[nodiscard]] HeadProgress interpret(std::size_t consumed);
@@ -95,6 +100,7 @@ class ResponseHeadParser {
   Framing framing_;
   Method request_method_ = Method::get;
   bool keep_alive_ = false;
+  bool nominates_ = false;
 };
 
 }  // namespace lintel::http

@@ -142,6 +142,7 @@ Task<Rejection> H1ServerConnection::read_request(H1ServerTransaction& transactio
     in = scratch.first(*got);
   }
   transaction.decoder_.start(transaction.parser_.framing(), settings.head, settings.rules.underscore_names);
+  if (transaction.parser_.nominates()) transaction.decoder_.set_nominating(&transaction.request.fields);
   transaction.expect_body();
   co_return kAccepted;
 }

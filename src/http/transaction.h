@@ -127,8 +127,8 @@ class ClientTransaction : public BodySource, public BodySink {
   /// `retryable` if no byte went out.
   virtual Task<Result<void>> write_head(const RequestHead& head, BodyChunk first, const Fields* trailers) = 0;
   /// Reads one head, interim or final; a final one comes with what is there of the body, valid until the
-  /// caller suspends. Suspends. Errors: timeout, closed, reset, protocol, too_large, canceled; `retryable` if
-  /// no byte of any response has come.
+  /// caller suspends; `head` must then outlive the body. Suspends. Errors: timeout, closed, reset, protocol,
+  /// too_large, canceled; `retryable` if no byte of any response has come.
   virtual Task<Result<BodyChunk>> read_head(ResponseHead& head) = 0;
   /// The moment at which read_head gives up with `timeout`; also while it waits.
   virtual void set_response_deadline(Nanos at) noexcept = 0;

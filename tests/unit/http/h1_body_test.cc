@@ -207,3 +207,20 @@ TEST_CASE("read ahead: order, and memory only while it holds bytes") {
   ahead.keep({});
   CHECK(ahead.empty());
 }
+
+TEST_CASE("body decoder: trailers that Connection names are dropped") {
+  Fields head;
+  head.add("Connection", "X-Hop , close");
+  head.add("connection", "x-other");
+  BodyDecoder decoder;
+  const auto decode = [&decoder](const Fields* nominating) {
+    decoder.start(Framing::chunked(), {}, UnderscoreNames::keep);
+    decoder.set_nominating(nominating);
+    std::string text = "0\r\nx-hop: 1\r\nX-Sum: 2\r\nX-Other: 3\r\nX-HOP: 4\r\n\r\n";
+    CHECK(decoder.decode(text).status == BodyDecoder::Status::done);
+    return decoder.trailers()->count();
+  };
+  CHECK(decode(&head) == 1);
+  CHECK(decoder.trailers()->get("X-Sum") == "2");
+  CHECK(decode(nullptr) == 4);
+}

@@ -108,6 +108,9 @@ TEST_CASE("h1 client: answers, and whether the connection can be used again") {
   };
   const Row rows[] = {
       {"GET", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", "200;hi|", true},
+      {"GET",
+       "HTTP/1.1 200 OK\r\nConnection: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: 1\r\nY: 2\r\n\r\n",
+       "200;+|", true},
       {"GET", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "200;|", true},
       {"GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nX: 1\r\n\r\n",
        "200;hi+1|", true},
