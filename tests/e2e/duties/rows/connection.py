@@ -2,7 +2,7 @@
 
 import re
 
-from ..expect import answered, ends, forwarded, rejected, saw, stays
+from ..expect import answered, ends, forwarded, rejected, saw, stays, trailers
 from ..row import SMUGGLED, chunked, get, head, post, row
 
 PROTECTED = [
@@ -52,6 +52,10 @@ ROWS = [
         get("/", "Connection: ,X-A ,\tX-B,,", "X-A: 1", "X-B: 2"), forwarded(lacks=("X-A", "X-B")), stays()),
     row("connection-nominated-absent", "RFC 9110 7.6.1", "A nominated field need not be there.",
         get("/", "Connection: X-Hop"), forwarded(), stays()),
+    row("connection-nominated-trailer", "RFC 9110 7.6.1", "A nominated field does not go on as a trailer either.",
+        post("Connection: X-Hop", "Transfer-Encoding: chunked", body=chunked(b"a", trailers=b"x-hop: 1\r\nX-End: 2\r\n")),
+        forwarded(None, b"a"), trailers(has={"X-End": "2"}, lacks=("X-Hop",)), stays(), choice=True,
+        peer=(trailers(lacks=("X-Hop",)),)),
     row("connection-nominates-itself", "RFC 9110 7.6.1", "Connection may name itself.",
         get("/", "Connection: connection, X-Hop", "X-Hop: 1"), forwarded(lacks=("X-Hop",)), choice=True),
     row("connection-nominated-ten", "DEFAULTS hop-by-hop", "Ten names are taken.",
