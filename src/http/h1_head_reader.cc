@@ -135,7 +135,9 @@ HeadProgress HeadReader::read_first_line(std::span<const char> in) {
   if (line.size() < 2 || line[line.size() - 2] != '\r')
     return failed(HeadStatus::bad_request, "the first line ends in a bare LF");
   first_line_size_ = static_cast<std::uint32_t>(line.size()) - 2;
-  if (has_control(line.substr(0, first_line_size_)) || line.find('\t') != std::string_view::npos)
+  // A reason phrase may hold tabs (RFC 9112, 4), a request line nothing of the kind.
+  const bool tab = request && line.find('\t') != std::string_view::npos;
+  if (has_control(line.substr(0, first_line_size_)) || tab)
     return failed(HeadStatus::bad_request, "the first line holds a control character");
   return {HeadStatus::done, used + piece.size(), ""};
 }

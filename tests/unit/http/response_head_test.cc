@@ -36,6 +36,9 @@ const std::vector<Row> kRows = {
      "1.0 200 OK length 1 keep length=1\nleft 0"},
     {"HTTP/1.1 200 K\xc3\xb6nig\r\nContent-Length: 0\r\n\r\n",
      "1.1 200 K\xc3\xb6nig length 0 keep length=0\nleft 0"},
+    {"HTTP/1.1 200 \tO K \r\nContent-Length: 0\r\n\r\n", "1.1 200 \tO K  length 0 keep length=0\nleft 0"},
+    {"HTTP/1.1\t200 OK\r\n\r\n", "400"},
+    {"HTTP/1.1 200\tOK\r\n\r\n", "400"},
     {ok("Content-Length: 1\r\nKeep-Alive: max=9, timeout=15\r\nUpgrade: h2c\r\nX_Y: z\r\n"),
      "1.1 200 OK length 1 keep length=1 timeout=15\nX_Y=z\nleft 0"},
     {ok("Content-Length: 1\r\nConnection: x-a\r\nX-A: 1\r\n"), "1.1 200 OK length 1 keep length=1\nleft 0"},
@@ -61,6 +64,7 @@ const std::vector<Row> kRows = {
     // Refused.
     {status("101", ""), "400"},
     {status("101", "Upgrade: websocket\r\n"), "400"},
+    {"HTTP/1.0 101 X\r\nConnection: upgrade\r\nUpgrade: a\r\n\r\n", "400"},
     {status("101", "Connection: upgrade\r\n"), "400"},
     {status("101", "Connection: upgrade\r\nUpgrade: a\r\nUpgrade: a\r\n"), "400"},
     {status("099", ""), "400"},
