@@ -18,7 +18,7 @@ def rejected(status=400, count=1):
         assert got.status == status or (e.peer and got.status >= 400), f"status {got.status} in place of {status}"
         assert len(e.requests) == count - 1, "the origin has seen the refused request"
         if not e.peer:
-            assert "close" in got.headers.get("connection", ""), "the end of the connection is not announced"
+            assert "close" in got.options, "the end of the connection is not announced"
             assert e.end in CLOSED, "the connection does not end"
     return check
 
@@ -31,13 +31,26 @@ def answered(*statuses):
     return check
 
 
-def got(body=None, has=None, lacks=(), number=0):
-    """The client's response has this body, these fields with these values (None: any), and not those."""
+def got(body=None, has=None, lacks=(), number=0, order=(), only=()):
+    """The client's response has this body, these fields with these values (None: any), and not those. `order`: the lines
+    with these names come in this order. `only`: the names of all its fields."""
     def check(e):
         assert len(e.responses) > number, "there is no such response"
         response = e.responses[number]
         assert body is None or response.body == body, f"body {response.body!r}"
-        _check_fields(response.headers, has or {}, lacks)
+        _check_fields(response.fields, has or {}, lacks)
+        names = response.fields.names()
+        assert [name for name in names if name in order] == list(order), f"fields {names}"
+        assert not only or set(names) == set(only), f"fields {names}"
+    return check
+
+
+def hinted(has=None, lacks=(), number=0):
+    """The client's interim response of that number has these fields and not those."""
+    def check(e):
+        answers = interim_answers(e)
+        assert len(answers) > number, "there is no such interim response"
+        _check_fields(answers[number].fields, has or {}, lacks)
     return check
 
 
@@ -52,10 +65,22 @@ def order(*targets):
 
 
 def interims(*statuses):
-    """The client gets these interim responses before its first final one, and no others."""
+    """The client gets these interim responses before its final ones, and no others."""
     def check(e):
-        have = [response.status for response in e.interim + (e.responses[0].interim if e.responses else [])]
+        have = [answer.status for answer in interim_answers(e)]
         assert have == list(statuses), f"interim {have} in place of {list(statuses)}"
+    return check
+
+
+def said(phrase=None, status=None, number=0):
+    """The client's response is of HTTP/1.1 and has this reason phrase; peers may have a phrase of their own for the
+    status, which stays."""
+    def check(e):
+        assert len(e.responses) > number, "there is no such response"
+        response = e.responses[number]
+        assert response.version == "HTTP/1.1", f"version {response.version}"
+        assert status in (None, response.status), f"status {response.status}"
+        assert phrase in (None, response.reason) or e.peer, f"reason phrase {response.reason!r}"
     return check
 
 
@@ -107,6 +132,14 @@ def tunnel(up, down):
     return check
 
 
+def trailing(has=None, lacks=(), number=0):
+    """The response's trailers, as the client saw them."""
+    def check(e):
+        assert len(e.responses) > number, "there is no such response"
+        _check_fields(e.responses[number].trailers, has or {}, lacks)
+    return check
+
+
 def saw(count):
     """The origin has seen that many requests."""
     def check(e):
@@ -153,10 +186,49 @@ def silent_end():
     return check
 
 
-def cut_off():
-    """The client can tell that its response is not complete."""
+def readable():
+    """Whatever the client got, it was HTTP/1.1 or the end of its connection."""
+    def check(e):
+        assert e.end not in ("silent", "garbled"), f"the client was left without an answer that it could read: {e.cut!r}"
+    return check
+
+
+def cut_off(has=b""):
+    """The client can tell that its response is not complete; these bytes of it have come."""
     def check(e):
         assert e.cut is not None and e.end in CLOSED, "the response does not break off"
+        assert has in e.cut, f"cut off: {e.cut!r}"
+    return check
+
+
+def bad_gateway(mended=None):
+    """The origin's answer goes to nobody: 502, and its connection serves nobody else. `mended`: the body that a peer may
+    pass on in clean framing, where the RFCs let a recipient make sense of the answer."""
+    def check(e):
+        if e.peer and not e.responses:
+            assert e.end in CLOSED, f"the client cannot read what it was sent: {e.cut!r}"
+            return
+        statuses = [got.status for got in e.responses]
+        if e.peer and mended is not None and statuses == [200]:
+            assert e.responses[0].body == mended, f"the answer was read as {e.responses[0].body!r}"
+            return
+        assert statuses == [502] or (e.peer and len(statuses) == 1 and statuses[0] > 502), f"statuses {statuses}"
+        if not e.peer:
+            own_connection()(e)
+            stays()(e)
+    return check
+
+
+def unfinished(has=b""):
+    """What the origin began to answer and did not finish is not passed on as if it were whole: it breaks off, or there
+    is a 502 in its place."""
+    def check(e):
+        if e.responses:
+            assert [got.status for got in e.responses] == [502], "a broken answer was passed on as whole"
+        else:
+            cut_off(has)(e)
+        if not e.peer:
+            own_connection()(e)
     return check
 
 
@@ -168,29 +240,42 @@ def own_connection():
 
 
 def same_connection():
-    """The connection that the request was forwarded on serves the next client."""
+    """The connection that the request was forwarded on serves the next client. Whether peers do so is theirs to choose."""
     def check(e):
-        assert e.requests and e.victim_connection == e.requests[-1].connection, "the connection is not reused"
+        assert e.peer or e.requests and e.victim_connection == e.requests[-1].connection, "the connection is not reused"
     return check
+
+
+def interim_answers(e):
+    return e.interim + [one for answer in e.responses for one in answer.interim]
+
+
+def trustworthy(e):
+    """What the client was sent is in clean framing and was meant for it."""
+    for answer in filter(None, [*e.responses, *interim_answers(e), e.broken]):
+        assert not answer.faults, f"the client cannot trust what it was sent: {'; '.join(answer.faults)}"
+        assert "x-smuggled" not in answer.fields, "the client was given a smuggled response"
+    assert not e.victim, "the next client does not get its own answer"
 
 
 def always(e):
     """What holds for every row, whatever else it asks for."""
-    assert not e.victim, "the next client does not get its own answer"
+    trustworthy(e)
     for seen in e.requests:
         assert not seen.faults, f"the origin cannot trust what it was sent: {'; '.join(seen.faults)}"
     smuggled = SMUGGLED.split(b" ")[1].decode()
     assert smuggled not in [seen.target for seen in e.requests], "a request was smuggled"
-    assert e.end not in ("silent", "garbled"), "the client was left without an answer that it could read"
+    readable()(e)
 
 
 def safe(e):
     """What is asked of peers where the RFCs leave a choice: whatever they do, nobody is fooled. The origin has seen at
     most what was answered, and one more where the connection ended in place of the last answer."""
-    assert not e.victim, "the next client does not get its own answer"
+    trustworthy(e)
     for seen in e.requests:
         assert not seen.faults, f"the origin cannot trust what it was sent: {'; '.join(seen.faults)}"
     smuggled = SMUGGLED.split(b" ")[1].decode()
     assert smuggled not in [seen.target for seen in e.requests], "a request was smuggled"
+    assert e.end != "garbled", f"the client cannot read what it was sent: {e.cut!r}"
     most = len(e.responses) + (e.end in CLOSED)
     assert len([seen for seen in e.requests if seen.complete]) <= most, "more was forwarded than answered"

@@ -13,21 +13,20 @@ import contextlib
 import dataclasses
 import re
 import socket
+import struct
 import threading
 
 from harness import wire
-from harness.wire import Closed, Fields
+from harness.wire import Closed
+
+from . import strict
 
 CLOSE = object()
 #: Requests with these targets are part of every play (see `stage`) and answered with their target.
 OURS = ("/victim/", "/probe/")
 
-TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-REQUEST_LINE = re.compile(rb"(%s) ([!-\"$-~]+) (HTTP/1\.[01])" % TOKEN)
-FIELD = re.compile(rb"(%s):[ \t]*(.*?)[ \t]*" % TOKEN, re.DOTALL)
+REQUEST_LINE = re.compile(rb"(%s) ([!-\"$-~]+) (HTTP/1\.[01])" % strict.TOKEN)
 HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*(?::\d*)?|\[[0-9A-Fa-f:.]+\](?::\d*)?")
-CHUNK = re.compile(rb"([0-9A-Fa-f]{1,16})((?:[ \t]*;[\t -~]*)?)")
-DANGEROUS = re.compile(rb"[\x00\r\n]")  # RFC 9110, 5.5: never to be kept, whatever else a value may hold.
 
 
 def early(status):
@@ -39,35 +38,30 @@ def early(status):
     return script
 
 
+def closing(data):
+    """A script: takes the request, answers with these bytes and closes."""
+    def script(connection, seen):
+        connection.read_body(seen)
+        connection.send(data)
+        return CLOSE
+    return script
+
+
 def misread(connection):
     while connection.head() is not None:
         connection.send(wire.response(200, b"stolen"))
     return CLOSE
 
 
-@dataclasses.dataclass
-class Seen:
+@dataclasses.dataclass(kw_only=True)
+class Seen(strict.Message):
     """One request as the origin saw it."""
 
     connection: int
-    head: bytes
     method: str = ""
     target: str = ""
     version: str = ""
-    fields: Fields = dataclasses.field(default_factory=lambda: Fields([]))
-    body: bytes = b""
-    raw_body: bytes = b""  # With its framing.
-    trailers: Fields = dataclasses.field(default_factory=lambda: Fields([]))
-    complete: bool = False  # Its body, empty or not, has come in full.
     ended: bool = False  # The connection has ended.
-    faults: list = dataclasses.field(default_factory=list)  # What a strict reader must object to.
-    unreadable: bool = False  # Where it ends, nobody can tell.
-
-    @property
-    def framing(self):
-        if "transfer-encoding" in self.fields:
-            return "chunked"
-        return "length" if "content-length" in self.fields else "none"
 
 
 def answer_to(seen):
@@ -77,7 +71,7 @@ def answer_to(seen):
 
 def parse(number, head):
     """A head as it stands, with everything that is wrong about it."""
-    seen = Seen(number, head)
+    seen = Seen(connection=number, head=head)
     first, *lines = head[:-4].split(b"\r\n")
     match = REQUEST_LINE.fullmatch(first)
     if not match:
@@ -85,17 +79,9 @@ def parse(number, head):
         seen.unreadable = True
         return seen
     seen.method, seen.target, seen.version = (part.decode("latin-1") for part in match.groups())
-    fields = []
-    for line in lines:
-        match = FIELD.fullmatch(line)
-        if not match or DANGEROUS.search(line):
-            seen.faults.append(f"field line {line!r}")
-            continue
-        fields.append((match[1].decode("latin-1"), match[2].decode("latin-1")))
-    seen.fields = Fields(fields)
-    framing = _framing_faults(seen)
-    seen.unreadable = bool(framing)
-    seen.faults += _routing_faults(seen) + framing + _hop_faults(seen)
+    seen.read_fields(lines)
+    seen.check_framing(seen.version)
+    seen.faults += _routing_faults(seen) + _hop_faults(seen)
     return seen
 
 
@@ -110,29 +96,14 @@ def _routing_faults(seen):
     return faults
 
 
-def _framing_faults(seen):
-    lengths, encodings = seen.fields.all("content-length"), seen.fields.all("transfer-encoding")
-    faults = []
-    if len(lengths) > 1 or not all(re.fullmatch(r"0*[0-9]{1,19}", length) for length in lengths):
-        faults.append(f"Content-Length {lengths}")
-    if len(encodings) > 1 or not all(encoding.lower() == "chunked" for encoding in encodings):
-        faults.append(f"Transfer-Encoding {encodings}")
-    if lengths and encodings:
-        faults.append("both Content-Length and Transfer-Encoding")
-    if encodings and seen.version == "HTTP/1.0":
-        faults.append("Transfer-Encoding in HTTP/1.0")
-    return faults
-
-
 def _hop_faults(seen):
-    named = {name.strip().lower() for value in seen.fields.all("connection") for name in value.split(",")}
     faults = [f"{name} was forwarded" for name in ("keep-alive", "proxy-connection") if name in seen.fields]
     faults += [f"{name} without Connection: {name}" for name in ("te", "upgrade")
-               if name in seen.fields and name not in named]
+               if name in seen.fields and name not in seen.options]
     return faults
 
 
-class Connection(wire.Wire):
+class Connection(strict.Reader):
     """One connection of the proxy. `number` counts from 0; `grown` is called when a body has grown."""
 
     def __init__(self, sock, number, grown):
@@ -143,60 +114,21 @@ class Connection(wire.Wire):
 
     def read_body(self, seen):
         """Reads the body to its end into `seen`. Raises Closed if it is cut off."""
-        if seen.complete:
-            return
-        if seen.framing == "chunked":
-            self._read_chunks(seen)
-        elif seen.framing == "length":
-            left = int(seen.fields.get("content-length"))
-            while left:
-                if not self.buffer:
-                    self._need()
-                piece = self.take(left)
-                seen.body += piece
-                left -= len(piece)
-                self._grown()
-            seen.raw_body = seen.body
-        seen.complete = True
+        if not seen.complete:
+            self.read_framed(seen, self._grown)
 
-    def _read_chunks(self, seen):
-        while True:
-            line = self._keep_line(seen)
-            match = CHUNK.fullmatch(line)
-            if not match:
-                seen.faults.append(f"chunk size line {line!r}")
-                raise Closed("broken")
-            if match[2]:
-                seen.faults.append(f"chunk extension {match[2]!r} was forwarded")
-            size = int(match[1], 16)
-            if size == 0:
-                break
-            data = self.exactly(size + 2)
-            seen.raw_body += data
-            seen.body += data[:-2]
-            self._grown()
-            if data[-2:] != b"\r\n":
-                seen.faults.append(f"chunk ends in {data[-2:]!r}")
-                raise Closed("broken")
-        lines = []
-        while line := self._keep_line(seen):
-            match = FIELD.fullmatch(line)
-            if match:
-                lines.append((match[1].decode("latin-1"), match[2].decode("latin-1")))
-            if not match or DANGEROUS.search(line):
-                seen.faults.append(f"trailer line {line!r}")
-        seen.trailers = Fields(lines)
-
-    def _keep_line(self, seen):
-        line = self.line()
-        seen.raw_body += line + b"\r\n"
-        return line
+    def break_off(self, reset):
+        """Ends the connection while its own thread waits for more, which then closes it."""
+        with contextlib.suppress(OSError):
+            if reset:
+                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.sock.shutdown(socket.SHUT_RD)
 
     def wait_for_end(self):
-        """Waits until the proxy ends the connection."""
+        """Waits until the proxy ends the connection. What comes until then stays in the buffer."""
         with contextlib.suppress(OSError):
             while self.fill():
-                pass
+                self._grown()
 
 
 class Recorder:
@@ -227,6 +159,12 @@ class Recorder:
         """Waits until condition(requests of this play) holds; False if it does not within `patience` seconds."""
         with self._lock:
             return self._lock.wait_for(lambda: condition(self._seen), patience)
+
+    def last(self):
+        """The connection of this play's last request."""
+        with self._lock:
+            assert self._seen, "the origin has seen no request"
+            return self._connections[self._seen[-1].connection]
 
     def hang_up(self):
         """Ends every connection, so that one which a row has left poisoned harms no other row."""
@@ -277,7 +215,7 @@ class Recorder:
             return connection.head()
         except Closed as error:
             if error.partial:
-                self._note(connection, Seen(connection.number, error.partial, faults=["a head that breaks off"]))
+                self._note(connection, Seen(connection=connection.number, head=error.partial, faults=["a head that breaks off"]))
             return None
 
     def _note(self, connection, seen):

@@ -10,6 +10,9 @@ SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: test\r\nX-Smuggled: "
 #: what came before may serve it.
 AFTER = b"GET /after HTTP/1.1\r\nHost: test\r\n\r\n"
 
+#: A response that nobody may ever get: it stands in bytes that only a fooled reader takes for a response.
+SMUGGLED_RESPONSE = b"HTTP/1.1 200 OK\r\nX-Smuggled: 1\r\nContent-Length: 8\r\n\r\nsmuggled"
+
 
 @dataclasses.dataclass(frozen=True)
 class Row:
@@ -61,6 +64,11 @@ def get(target="/", *lines, host="test"):
 def post(*lines, body=b"", target="/", host="test"):
     """A POST with exactly these lines, framing included, and these bytes behind its head."""
     return head(f"POST {target} HTTP/1.1", *lines, host=host) + body
+
+
+def reply(*lines, body=b"", status="200 OK", version="HTTP/1.1"):
+    """An origin's response with exactly these lines, framing included, and these bytes behind its head."""
+    return head(f"{version} {status}", *lines, host=None) + body
 
 
 def chunked(*pieces, trailers=b""):

@@ -12,6 +12,8 @@ import itertools
 from harness import wire
 from harness.wire import Closed
 
+from . import client
+
 MOST_RESPONSES = 64  # More than any row asks for: a proxy that never stops answering is stopped.
 
 
@@ -36,7 +38,55 @@ def response(talk):
 
 def interim(talk):
     """Reads one interim response before the next step."""
-    talk.interim.append(talk.client.read_response_head())
+    talk.interim.append(client.parse(talk.client.head()))
+
+
+def arrives(data):
+    """Waits until these bytes have come in a row, head or body; they are still read as what they are."""
+    def step(talk):
+        try:
+            while data not in talk.client.buffer:
+                assert talk.client.fill(), f"the connection ended before {data!r} came"
+        except OSError as error:
+            raise AssertionError(f"{data!r} has not come: {error!r}") from error
+    return step
+
+
+def exactly(data):
+    """Reads this much of a tunnel, which must be these bytes."""
+    def step(talk):
+        try:
+            have = talk.client.exactly(len(data))
+        except (OSError, Closed) as error:
+            raise AssertionError(f"of {data[:80]!r} only {bytes(talk.client.buffer[:80])!r} came: {error!r}") from error
+        assert have == data, f"{have[:80]!r} in place of {data[:80]!r}"
+    return step
+
+
+def origin_says(data):
+    """The origin sends this, asked or not, on the connection of the last request."""
+    def step(talk):
+        with contextlib.suppress(OSError):  # The proxy has closed it, which is its good right.
+            talk.stage.origin.last().send(data)
+    return step
+
+
+def origin_gets(data):
+    """Waits until the origin has these bytes of a tunnel before it, on the connection of the last request."""
+    def step(talk):
+        there = talk.stage.origin.wait(lambda _: data in talk.stage.origin.last().buffer, talk.stage.patience)
+        assert there, f"{data!r} has not come to the origin"
+    return step
+
+
+def origin_ends(talk):
+    """The origin closes the connection of the last request."""
+    talk.stage.origin.last().break_off(reset=False)
+
+
+def origin_resets(talk):
+    """As origin_ends, with a reset."""
+    talk.stage.origin.last().break_off(reset=True)
 
 
 def origin_sees(heads=1, body=None):
@@ -55,6 +105,7 @@ class Evidence:
     responses: list  # Final ones that the client got, in order, without the probe's.
     interim: list  # Interim responses that a step has read.
     end: str  # Of the client's connection: "open" (the probe was answered), "eof", "reset", "silent", "gone".
+    broken: client.Answer  # The response that broke off after its head, as far as it came; else None.
     cut: bytes  # What came of a response that broke off; None if none did.
     tunnel: bytes  # What the client got behind a 101.
     requests: list  # recorder.Seen, without the probe and the victim.
@@ -65,7 +116,7 @@ class Evidence:
     peer: bool  # Not Lintel: details that the RFCs leave open are not asked for.
 
     def __str__(self):
-        lines = [f"client saw: {[(r.status, r.headers.lines, r.body[:80]) for r in self.responses]}, then {self.end}"
+        lines = [f"client saw: {[(r.status, r.fields.lines, r.body[:80]) for r in self.responses]}, then {self.end}"
                  + (f", cut off: {self.cut[:80]}" if self.cut is not None else "")]
         lines += [f"origin saw: {seen.head!r} + {seen.raw_body[:200]!r}{'' if seen.complete else ' (incomplete)'}"
                   + (f"; faults: {seen.faults}" if seen.faults else "") for seen in self.requests]
@@ -96,11 +147,13 @@ class Talk:
     def read_response(self):
         """Reads a final response; False if none comes any more, and `end` says why."""
         try:
-            self.responses.append(self.client.read_response(next(self.methods)))
+            self.responses.append(self.client.read_answer(next(self.methods)))
             return True
         except Closed as error:
-            self.end = error.how
-            if error.partial or self.client.buffer:
+            self.end = "garbled" if error.how == "broken" else error.how
+            if self.client.broken:
+                self.cut = self.client.broken.raw_body + bytes(self.client.buffer)
+            elif error.partial or self.client.buffer:
                 self.cut = error.partial or bytes(self.client.buffer)
         except TimeoutError:
             self.end = "silent"
@@ -124,12 +177,14 @@ class Talk:
     def read_tunnel(self):
         """Ends the client's side of a tunnel and reads what the other side has to say."""
         try:
-            if not self.half_closed:
+            with contextlib.suppress(OSError):
                 self.client.end()
             self.tunnel = self.client.to_end()
             self.end = "eof"
-        except (Closed, OSError) as error:
-            self.end = "silent" if isinstance(error, TimeoutError) else "reset"
+        except Closed as error:
+            self.tunnel, self.end = error.partial, error.how
+        except TimeoutError:
+            self.end = "silent"
 
     def finish(self, probe):
         if self.gone:
@@ -141,7 +196,7 @@ class Talk:
         if last.status == 101:
             self.read_tunnel()
             return
-        closing = last.until_close or "close" in last.headers.get("connection", "").lower()
+        closing = last.until_close or "close" in last.options
         if probe and not self.half_closed and not closing:
             self.probe()
             return
@@ -166,7 +221,7 @@ class Stage:
         self.patience = patience
 
     def connect(self):
-        return wire.connect(self.proxy.address, timeout=self.patience)
+        return client.connect(self.proxy.address, self.patience)
 
     def run(self, row):
         self.origin.begin(row.origin)
@@ -177,18 +232,19 @@ class Stage:
         victim, connection = self._ask_as_victim()
         if victim:
             self.origin.hang_up()
-        return Evidence(talk.responses, talk.interim, talk.end, talk.cut, talk.tunnel, self.origin.seen(), victim, connection,
-                        self.origin, self.patience, self.proxy.is_peer)
+        return Evidence(talk.responses, talk.interim, talk.end, talk.client.broken, talk.cut, talk.tunnel,
+                        self.origin.seen(), victim, connection, self.origin, self.patience, self.proxy.is_peer)
 
     def _ask_as_victim(self):
         target = f"/victim/{next(self.numbers)}"
         try:
-            with self.connect() as client:
-                got = client.ask(wire.request("GET", target))
+            with self.connect() as victim:
+                victim.send(wire.request("GET", target))
+                got = victim.read_answer("GET")
         except (Closed, OSError, AssertionError, ValueError) as error:
             return f"no answer: {error!r}", -1
         wrong = "" if got.body == target.encode() else f"asked for {target} and got {got.status} {got.body[:80]}"
-        return wrong, int(got.headers.get("x-connection", -1))
+        return wrong, int(got.fields.get("x-connection", -1))
 
     def close(self):
         try:
