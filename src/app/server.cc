@@ -226,7 +226,13 @@ proxy::ProcessInfo Server::process_info() const {
   info.last_reload_time = last_reload_time_;
   info.reloads_ok = reloads_ok_;
   info.reloads_failed = reloads_failed_;
-  info.access_log_dropped = access_log_ ? access_log_->dropped() : 0;
+  info.access_log_dropped = access_log_dropped_;
+  info.access_log_lost_bytes = access_log_lost_;
+  for (const LineLog* log : {access_log_.get(), old_access_log_.get()}) {
+    if (log == nullptr) continue;
+    info.access_log_dropped += log->dropped();
+    info.access_log_lost_bytes += log->lost_bytes();
+  }
   info.error_log_dropped = log::dropped();
   for (const auto& [listener, context] : snapshot_->tls.listeners) {
     for (tls::CertificateInfo& one : context->certificates()) {

@@ -58,6 +58,7 @@ class Server {
   void commit_admin(Prepared& prepared);
   [[nodiscard]] std::vector<std::shared_ptr<Publication>> publications(Prepared& prepared);
   void in_force();
+  void end_old_access_log();
   void reload();
   void finish_reload(tl::expected<Loaded, LoadFailure> loaded);
   void refuse_reload(const std::vector<std::string>& reasons);
@@ -92,6 +93,8 @@ class Server {
   std::map<std::string, std::shared_ptr<proxy::ConnectionCount>> counts_;
   std::unique_ptr<LineLog> access_log_;
   std::unique_ptr<LineLog> old_access_log_;  ///< Until every worker has the new one.
+  std::uint64_t access_log_dropped_ = 0;     ///< Of access logs that are gone; lines.
+  std::uint64_t access_log_lost_ = 0;        ///< The same; bytes.
 
   Phase phase_ = Phase::starting;
   bool publishing_ = false;         ///< Workers have not all confirmed.

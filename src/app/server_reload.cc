@@ -178,7 +178,7 @@ std::vector<std::shared_ptr<Publication>> Server::publications(Prepared& prepare
 
 void Server::in_force() {
   publishing_ = false;
-  old_access_log_.reset();
+  end_old_access_log();
   workers_.prune_stats();
   if (phase_ == Phase::starting) {
     phase_ = Phase::serving;
@@ -188,6 +188,14 @@ void Server::in_force() {
   }
   if (stop_asked_) return stop(*stop_asked_);
   if (reload_again_) reload();
+}
+
+void Server::end_old_access_log() {
+  if (!old_access_log_) return;
+  old_access_log_->stop();
+  access_log_dropped_ += old_access_log_->dropped();
+  access_log_lost_ += old_access_log_->lost_bytes();
+  old_access_log_.reset();
 }
 
 void Server::reload() {

@@ -136,7 +136,8 @@ void Worker::update_listeners(const Publication& publication) {
     ListenerState& state = *at->second;
     if (state.removed) state.sessions.drain();
     state.sessions.forget_generation();
-    at = state.removed && state.connections == 0 && state.sessions.count() == 0 ? listeners_.erase(at) : std::next(at);
+    at = state.removed && state.connections == 0 && state.sessions.count() == 0 ? listeners_.erase(at)
+                                                                                : std::next(at);
   }
 }
 
@@ -251,10 +252,11 @@ net::Task<void> Worker::wait_after_error(Listening& listening, Error error) {
 /// Holds an accepted client back until its listener has a place for it; nothing more is accepted on the
 /// socket meanwhile. False if there is none and the socket is to be closed.
 net::Task<bool> Worker::wait_for_place(Listening& listening) {
-  for (;;) {
+  for (bool counted = false;;) {
     if (cutting_) co_return false;
     ListenerState& listener = *listening.listener;  // A reload may give the socket to another one.
     if (listener.count->try_take(connection_limit(listener))) co_return true;
+    if (!std::exchange(counted, true)) listener.stats->count(http::Limit::connections);
     if (listening.stopped) co_return false;
     co_await listening.pause.wait(kLimitPause);
   }
@@ -264,9 +266,8 @@ net::Task<void> Worker::serve(ListenerState& listener, net::StreamPtr client) {
   const std::shared_ptr<proxy::ConnectionCount> count = listener.count;
   const std::shared_ptr<proxy::ListenerStats> stats = listener.stats;
   ++listener.connections;
-  stats->accepts_ok.add();
   stats->connections.add();
-  co_await proxy::serve_client(*context_, listener.sessions, listener.name, std::move(client));
+  co_await proxy::serve_client(*context_, listener.sessions, *count, listener.name, std::move(client));
   stats->connections.sub();
   --listener.connections;
   count->give();

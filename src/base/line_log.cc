@@ -15,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "base/metrics.h"
 #include "base/output_file.h"
 
@@ -120,6 +122,7 @@ struct LineLog::Core {
   void run();
   void drain(const std::vector<std::shared_ptr<Ring>>& snapshot);
   void write_out(std::string_view text);
+  void complain(const Error& error);
   void sleep(bool wrote);
   void forget_abandoned();
   std::uint64_t ask(bool with_reopen);
@@ -128,6 +131,8 @@ struct LineLog::Core {
   const Settings settings;
   OutputFile file;            ///< The thread's.
   std::uint64_t written = 0;  ///< The thread's.
+  bool failing = false;       ///< The thread's: the last write failed.
+  log::RateLimit complaints{1, 60'000'000'000};
   const std::shared_ptr<Bell> bell = std::make_shared<Bell>();
   std::thread thread;
   std::atomic<std::uint64_t> lost{0};
@@ -144,16 +149,25 @@ struct LineLog::Core {
   Result<void> reopened;
 };
 
+/// One line when it begins, because what is lost is counted.
+void LineLog::Core::complain(const Error& error) {
+  if (std::exchange(failing, true) || !complaints.pass(system_clock().now())) return;
+  log::warn({{"file", settings.path}}, "cannot write: {}; lines are lost for as long as this lasts",
+            std::strerror(error.sys));
+}
+
 void LineLog::Core::write_out(std::string_view text) {
   int refusals = 0;
   while (!text.empty()) {
     const Result<std::size_t> n = file.write_some(text, 100ms);
     if (n && *n > 0) {
+      failing = false;
       written += *n;
       text.remove_prefix(*n);
       refusals = 0;
     } else if (!n || (stopping.load(std::memory_order_relaxed) && ++refusals >= 10)) {
       lost.fetch_add(text.size(), std::memory_order_relaxed);
+      if (!n) complain(n.error());
       return;
     }
   }

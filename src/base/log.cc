@@ -254,12 +254,11 @@ void set_level(Level level) noexcept {
 }
 
 std::optional<std::uint64_t> RateLimit::pass(std::int64_t now_ns) noexcept {
-  const std::int64_t second = now_ns / 1'000'000'000;
-  if (second != second_) {
-    second_ = second;
+  if (began_ < 0 || now_ns - began_ >= period_ns_) {
+    began_ = now_ns;
     passed_ = 0;
   }
-  if (passed_ == per_second_) {
+  if (passed_ == most_) {
     ++unsaid_;
     return std::nullopt;
   }

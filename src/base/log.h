@@ -90,21 +90,24 @@ LINTEL_LOG_LEVEL(error)
 LINTEL_LOG_LEVEL(critical)
 #undef LINTEL_LOG_LEVEL
 
-/// Lets at most `per_second` events of one kind be logged. Not thread-safe: one per worker and kind of event.
+/// Lets at most `most` events of one kind be logged per `period`. Not thread-safe: one per worker and kind of
+/// event, or a lock around it.
 ///
 ///   if (const auto unsaid = limit.pass(loop.now_ns())) log::warn("… ({} more not logged)", *unsaid);
 class RateLimit {
  public:
-  explicit RateLimit(std::uint32_t per_second) noexcept : per_second_(per_second) {}
+  explicit RateLimit(std::uint32_t most, std::int64_t period_ns = 1'000'000'000) noexcept
+      : most_(most), period_ns_(period_ns) {}
   /// How many were kept back since the last that passed, or nothing if this one is to be kept back too.
   /// `now_ns` is any clock that does not go back.
   [[nodiscard]] std::optional<std::uint64_t> pass(std::int64_t now_ns) noexcept;
 
  private:
-  std::uint32_t per_second_;
+  std::uint32_t most_;
+  std::int64_t period_ns_;
   std::uint32_t passed_ = 0;
   std::uint64_t unsaid_ = 0;
-  std::int64_t second_ = -1;
+  std::int64_t began_ = -1;  ///< The period's beginning; -1: there was none yet.
 };
 
 }  // namespace lintel::log

@@ -139,14 +139,16 @@ struct MinRates {
 };
 
 struct Limits {
-  std::uint64_t connections = 0;     ///< Per listener, over all workers; 0: bounded by descriptors only.
-  Bytes header_size = 32_KiB;        ///< Whole head.
-  Bytes header_field_size = 16_KiB;  ///< One field line.
+  std::uint64_t connections = 0;         ///< Per listener, over all workers; 0: bounded by descriptors only.
+  std::uint64_t connections_per_ip = 0;  ///< Per client address (IPv6: /64), over all workers; 0: no limit.
+  Bytes header_size = 32_KiB;            ///< Whole head.
+  Bytes header_field_size = 16_KiB;      ///< One field line.
   std::uint32_t header_count = 100;
   Bytes target_size = 8_KiB;  ///< Request target.
   Bytes body_size{0};         ///< 0: no limit (bodies stream).
   std::uint64_t requests_per_connection = 10000;
-  milliseconds connection_age = 1h;  ///< ±10%; then the next response closes the connection.
+  std::uint64_t pipelined_requests = 1000;  ///< In a row.
+  milliseconds connection_age = 1h;         ///< ±10%; then the next response closes the connection.
   friend bool operator==(const Limits&, const Limits&) = default;
 };
 

@@ -211,7 +211,11 @@ const ObjectType& limits_type() {
       "limits",
       {
           field(&Limits::connections, "connections", integer(1, kMaxCount, "unlimited"),
-                "Open client connections of this listener.")
+                "Open client connections of this listener; further ones wait to be accepted.")
+              .only(kHttp | kTcp),
+          field(&Limits::connections_per_ip, "connections_per_ip", integer(1, kMaxCount, "unlimited"),
+                "Open connections of one client address, or of one IPv6 /64; further ones are reset at once. "
+                "trusted_proxies are exempt.")
               .only(kHttp | kTcp),
           field(&Limits::header_size, "header_size", size(1_KiB, 1_MiB), "Largest request head.").only(kHttp),
           field(&Limits::header_field_size, "header_field_size", size(Bytes{256}, 1_MiB),
@@ -226,6 +230,11 @@ const ObjectType& limits_type() {
               .only(kHttp),
           field(&Limits::requests_per_connection, "requests_per_connection", integer(1, kMaxCount),
                 "Requests after which a client connection is closed.")
+              .only(kHttp),
+          field(
+              &Limits::pipelined_requests, "pipelined_requests", integer(1, kMaxCount),
+              "Requests in a row that are there already when the one before has ended, after which a client "
+              "connection is closed.")
               .only(kHttp),
           field(&Limits::connection_age, "connection_age", duration(1s, 720h),
                 "Age, give or take 10%, after which a client connection is closed with its next response.")

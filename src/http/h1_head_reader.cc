@@ -56,6 +56,9 @@ const Primed& primed() noexcept {
 HeadProgress failed(HeadStatus status, const char* reason) noexcept {
   return {status, 0, reason};
 }
+HeadProgress too_large(Limit limit, const char* reason) noexcept {
+  return {HeadStatus::fields_too_large, 0, reason, limit};
+}
 
 }  // namespace
 
@@ -120,8 +123,8 @@ HeadProgress HeadReader::read_first_line(std::span<const char> in) {
   const bool request = kind_ == Kind::request;
   const std::size_t most = std::min(limits_.head, request ? limits_.target + kAroundTarget : limits_.field);
   if (bytes.size() + piece.size() > most) {
-    return request ? failed(HeadStatus::target_too_long, "the request line is too long")
-                   : failed(HeadStatus::fields_too_large, "the status line is too long");
+    if (!request) return too_large(Limit::header_field_size, "the status line is too long");
+    return {HeadStatus::target_too_long, 0, "the request line is too long", Limit::target_size};
   }
   bytes.append(piece);
   const std::string_view line = bytes.view();
@@ -178,13 +181,13 @@ HeadProgress HeadReader::read_fields(std::span<const char> in) {
     bytes.append(std::string_view(in.data(), consumed));
     return check_lines(consumed);
   }
-  if (too_many_) return failed(HeadStatus::fields_too_large, "there are too many field lines");
+  if (too_many_) return too_large(Limit::header_count, "there are too many field lines");
   if (err != HPE_OK) return failed(HeadStatus::bad_request, llhttp_get_error_reason(parser));
   bytes.append(std::string_view(in.data(), size));
-  if (bytes.size() >= limits_.head) return failed(HeadStatus::fields_too_large, "the head is too large");
+  if (bytes.size() >= limits_.head) return too_large(Limit::header_size, "the head is too large");
   const std::vector<Fields::Line>& lines = fields_->lines();
   if (!lines.empty() && bytes.size() - lines.back().name_begin > limits_.field)
-    return failed(HeadStatus::fields_too_large, "a field line is too long");
+    return too_large(Limit::header_field_size, "a field line is too long");
   return {HeadStatus::need_more, size, ""};
 }
 
@@ -202,7 +205,7 @@ HeadProgress HeadReader::check_lines(std::size_t consumed) noexcept {
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const std::uint32_t begin = lines[i].name_begin;
     const std::uint32_t end = i + 1 < lines.size() ? lines[i + 1].name_begin : stop;
-    if (end - begin > limits_.field) return failed(HeadStatus::fields_too_large, "a field line is too long");
+    if (end - begin > limits_.field) return too_large(Limit::header_field_size, "a field line is too long");
     bool underscore = false;
     const char* reason = parse_field_line(*fields_, lines[i], begin, end, underscore);
     if (reason != nullptr) return failed(HeadStatus::bad_request, reason);

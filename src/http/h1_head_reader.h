@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <span>
 
+#include "http/limit.h"
 #include "http/message.h"
 
 namespace lintel::http {
@@ -35,8 +36,9 @@ enum class HeadStatus : std::uint8_t {
 
 struct HeadProgress {
   HeadStatus status = HeadStatus::need_more;
-  std::size_t consumed = 0;  ///< Bytes taken from this feed's input.
-  const char* reason = "";   ///< On errors: a sentence for the log. Static storage.
+  std::size_t consumed = 0;   ///< Bytes taken from this feed's input.
+  const char* reason = "";    ///< On errors: a sentence for the log. Static storage.
+  Limit limit = Limit::none;  ///< That was passed, if that is the error.
 };
 
 /// Why a message is refused because of UnderscoreNames::reject.

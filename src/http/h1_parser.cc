@@ -88,7 +88,7 @@ HeadProgress RequestHeadParser::parse_first_line() {
   head.target = {static_cast<std::uint32_t>(method_end) + 1,
                  static_cast<std::uint32_t>(target_end - method_end - 1)};
   if (head.target.size > most_target_)
-    return {HeadStatus::target_too_long, 0, "the request target is too long"};
+    return {HeadStatus::target_too_long, 0, "the request target is too long", Limit::target_size};
   head.method = method_from(line.substr(0, method_end));
   return good();
 }

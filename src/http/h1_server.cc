@@ -10,11 +10,11 @@ namespace {
 Rejection rejection_for(const HeadProgress& progress) noexcept {
   switch (progress.status) {
     case HeadStatus::target_too_long:
-      return {414, ErrorCode::too_large, progress.reason};
+      return {414, ErrorCode::too_large, progress.reason, progress.limit};
     case HeadStatus::expectation_failed:
       return {417, ErrorCode::protocol, progress.reason};
     case HeadStatus::fields_too_large:
-      return {431, ErrorCode::too_large, progress.reason};
+      return {431, ErrorCode::too_large, progress.reason, progress.limit};
     case HeadStatus::version_unsupported:
       return {505, ErrorCode::protocol, progress.reason};
     case HeadStatus::bad_request:
@@ -64,24 +64,43 @@ Task<void> H1ServerConnection::run() {
     }
     stream_.set_read_deadline(stream_.loop().now() + settings.header_timeout);
   }
-  bool alive = true;
-  for (unsigned pipelined = 0; alive;) {
+  for (bool alive = true; alive;) {
     std::span<char> first;
+    ahead_.consume(skip_empty_lines(ahead_.bytes()));
     if (!ahead_.empty()) {
       // Requests that are already here must not keep the loop from its other connections.
-      if (++pipelined % kPipelinedPerTurn == 0) co_await stream_.loop().yield();
+      if (++pipelined_ % kPipelinedPerTurn == 0) co_await stream_.loop().yield();
       if (cut_) co_return;
     } else {
+      if (draining_ && blank_ != 0) co_return;
       ahead_.release();
       idle_ = true;
-      const Result<std::size_t> got = co_await stream_.read(workspace_.loop.scratch());
+      net::ReadAwaiter reading = stream_.read(workspace_.loop.scratch());
+      const Result<std::size_t> got = co_await reading;
       idle_ = false;
+      if (!got && got.error().code == ErrorCode::timeout)
+        ended_by_ = requests_ == 0 ? Limit::header_timeout : Limit::idle_timeout;
       if (!got || *got == 0) co_return;
+      pipelined_ = reading.waited() ? 0 : pipelined_ + 1;
       first = workspace_.loop.scratch().first(*got);
+      first = first.subspan(skip_empty_lines(first));
+      if (first.empty()) continue;  // Still idle: no clock starts, none starts anew.
     }
     alive = co_await serve_one(first);
     if (alive) stream_.set_read_deadline(stream_.loop().now() + handler_.settings().idle_timeout);
   }
+}
+
+/// How many bytes of empty lines `in` begins with. A client may send some before a request (RFC 9112, 2.2);
+/// after a few they are left to the parser.
+std::size_t H1ServerConnection::skip_empty_lines(std::span<const char> in) noexcept {
+  constexpr std::uint8_t kMostBlank = 8;
+  std::size_t used = 0;
+  while (used < in.size() && blank_ < kMostBlank && in[used] == (blank_ % 2 == 0 ? '\r' : '\n')) {
+    ++used;
+    ++blank_;
+  }
+  return used;
 }
 
 std::unique_ptr<H1ServerTransaction> H1ServerConnection::take_transaction() {
@@ -116,6 +135,8 @@ Task<Rejection> H1ServerConnection::read_request(H1ServerTransaction& transactio
   const ServerSettings& settings = handler_.settings();
   const Nanos deadline = stream_.loop().now() + settings.header_timeout;
   std::span<char> in = first;
+  // Of the empty lines before, an LF may still be due.
+  if (std::exchange(blank_, 0) % 2 == 1) static_cast<void>(transaction.parser_.feed(std::string_view("\r")));
   for (;;) {
     const bool buffered = in.empty();
     if (buffered) in = ahead_.bytes();
@@ -132,7 +153,8 @@ Task<Rejection> H1ServerConnection::read_request(H1ServerTransaction& transactio
     const std::span<char> scratch = workspace_.loop.scratch();
     const Result<std::size_t> got = co_await stream_.read(scratch);
     if (!got && got.error().code == ErrorCode::timeout) {
-      co_return Rejection{408, ErrorCode::timeout, "the request head did not come in time"};
+      co_return Rejection{408, ErrorCode::timeout, "the request head did not come in time",
+                          Limit::header_timeout};
     }
     if (!got || *got == 0) {
       transaction.broken_ = true;
@@ -147,9 +169,10 @@ Task<Rejection> H1ServerConnection::read_request(H1ServerTransaction& transactio
   co_return kAccepted;
 }
 
-bool H1ServerConnection::may_continue(const ServerSettings& settings) const noexcept {
-  return !draining_ && (settings.max_requests == 0 || requests_ < settings.max_requests) &&
-         stream_.loop().now() < expires_;
+Limit H1ServerConnection::reached_limit(const ServerSettings& settings) const noexcept {
+  if (settings.max_requests != 0 && requests_ >= settings.max_requests) return Limit::requests_per_connection;
+  if (settings.max_pipelined != 0 && pipelined_ >= settings.max_pipelined) return Limit::pipelined_requests;
+  return stream_.loop().now() < expires_ ? Limit::none : Limit::connection_age;
 }
 
 Task<bool> H1ServerConnection::finish(H1ServerTransaction& transaction) {
@@ -213,6 +236,7 @@ void H1ServerTransaction::start(H1ServerConnection& connection, const ServerSett
   decoder_.start(Framing::none(), settings.head, settings.rules.underscore_names);
   encoder_.start(Framing::none());
   pace_.start(settings.response, started);
+  closing_limit_ = Limit::none;
   connection.stream_.set_write_pace(&pace_);
   body_begun_ = continued_ = head_sent_ = upgraded_ = close_ = rejected_ = broken_ = aborted_ = false;
 }
@@ -289,9 +313,10 @@ Framing H1ServerTransaction::response_framing(const ResponseHead& head, const Bo
   return request.version == Version::http10 ? Framing::until_close() : Framing::chunked();
 }
 
-bool H1ServerTransaction::must_close(const ResponseHead& head) const noexcept {
-  if (close_ || !parser_.keep_alive() || !connection_->may_continue(connection_->handler_.settings()))
-    return true;
+bool H1ServerTransaction::must_close(const ResponseHead& head) noexcept {
+  if (close_ || !parser_.keep_alive() || connection_->draining_) return true;
+  closing_limit_ = connection_->reached_limit(connection_->handler_.settings());
+  if (closing_limit_ != Limit::none) return true;
   // No tunnel was opened, but its first bytes may be here already: they must not be taken for a request.
   if (request.method == Method::connect) return true;
   if (decoder_.done()) return false;

@@ -24,6 +24,8 @@ class H1ServerConnection {
 
   /// Serves until the connection ends, whoever ends it. Suspends. The stream may be destroyed afterwards.
   Task<void> run();
+  /// Once run() is over: the limit that ended the connection while it had no request, or none.
+  [[nodiscard]] Limit ended_by() const noexcept { return ended_by_; }
   /// No further request: an idle connection ends at once, a busy one with the response that is being served.
   void drain() noexcept;
   /// Ends everything now: whatever waits on the stream gets `canceled`.
@@ -36,11 +38,12 @@ class H1ServerConnection {
  private:
   friend class H1ServerTransaction;
 
+  [[nodiscard]] std::size_t skip_empty_lines(std::span<const char> in) noexcept;
   Task<bool> serve_one(std::span<char> first);
   Task<Rejection> read_request(H1ServerTransaction& transaction, std::span<char> first);
   Task<bool> finish(H1ServerTransaction& transaction);
   Task<void> linger();
-  [[nodiscard]] bool may_continue(const ServerSettings& settings) const noexcept;
+  [[nodiscard]] Limit reached_limit(const ServerSettings& settings) const noexcept;
   [[nodiscard]] std::unique_ptr<H1ServerTransaction> take_transaction();
 
   net::Stream& stream_;
@@ -49,6 +52,9 @@ class H1ServerConnection {
   ReadAhead ahead_;
   Nanos expires_ = kNever;
   std::uint64_t requests_ = 0;
+  std::uint64_t pipelined_ = 0;  ///< Requests in a row that were there when the one before ended.
+  Limit ended_by_ = Limit::none;
+  std::uint8_t blank_ = 0;  ///< Bytes of empty lines since the last request.
   bool draining_ = false;
   bool cut_ = false;
   bool idle_ = false;
@@ -79,6 +85,7 @@ class H1ServerTransaction final : public ServerTransaction {
   [[nodiscard]] DirectBody direct_sink() noexcept override;
   void gave(std::uint64_t bytes) noexcept override { encoder_.skip(bytes); }
   [[nodiscard]] Upgraded upgraded() noexcept override;
+  [[nodiscard]] Limit closing_limit() const noexcept override { return closing_limit_; }
   void abort() noexcept override;
 
  private:
@@ -91,7 +98,7 @@ class H1ServerTransaction final : public ServerTransaction {
   void start(H1ServerConnection& connection, const ServerSettings& settings) noexcept;
   [[nodiscard]] Framing response_framing(const ResponseHead& head, const BodyChunk& first,
                                          const Fields* trailers) const noexcept;
-  [[nodiscard]] bool must_close(const ResponseHead& head) const noexcept;
+  [[nodiscard]] bool must_close(const ResponseHead& head) noexcept;
   void expect_body() noexcept;
   void ask_for_body() noexcept;
   [[nodiscard]] Result<void> note_write(Result<void> written) noexcept;
@@ -102,6 +109,7 @@ class H1ServerTransaction final : public ServerTransaction {
   BodyEncoder encoder_;
   net::Allowance body_allowance_;
   net::WritePace pace_;
+  Limit closing_limit_ = Limit::none;
   bool body_begun_ = false;  ///< read_body was called, or an interim response asked for the body.
   bool continued_ = false;   ///< 100 was sent.
   bool head_sent_ = false;

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "http/limit.h"
 #include "http/message.h"
 #include "net/allowance.h"
 #include "net/stream.h"
@@ -114,6 +115,9 @@ class ServerTransaction : public BodySource, public BodySink {
                                         const Fields* trailers) = 0;
   /// The connection, once a 101 was written. The transaction makes no use of it any more.
   [[nodiscard]] virtual Upgraded upgraded() noexcept = 0;
+  /// The limit because of which the connection ends with this response; none: it goes on, or ends for another
+  /// reason.
+  [[nodiscard]] virtual Limit closing_limit() const noexcept = 0;
   /// The response cannot be completed: the client must see that it is cut off.
   virtual void abort() noexcept = 0;
 };
@@ -143,6 +147,7 @@ struct Rejection {
   int status = 400;                      ///< To answer with; 0: nobody is there to be answered.
   ErrorCode code = ErrorCode::protocol;  ///< protocol, too_large, timeout, closed or reset.
   const char* reason = "";               ///< A sentence for the log. Static storage.
+  Limit limit = Limit::none;             ///< That was reached, if that is why.
 };
 
 /// Limits and times of a server connection; kNever and 0 mean none where they make sense.

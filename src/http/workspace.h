@@ -26,7 +26,9 @@ struct ServerSettings {
   net::Allowance::Terms response{.most = 60'000'000'000, .grace = 10'000'000'000, .rate = 240};
   Nanos idle_timeout = 75'000'000'000;
   std::uint64_t max_requests = 10000;  ///< Per connection; 0: no limit.
-  Nanos max_age = kNever;              ///< Of a connection; ±10%.
+  /// In a row that are there already when the one before ends; 0: no limit.
+  std::uint64_t max_pipelined = 1000;
+  Nanos max_age = kNever;  ///< Of a connection; ±10%.
 };
 
 /// What the connections of one loop share, so that a request needs no memory of its own. Outlives them.

@@ -70,6 +70,8 @@ class [[nodiscard]] InputAwaiter : private Waiter {
   [[nodiscard]] bool await_ready() noexcept;
   [[nodiscard]] bool await_suspend(std::coroutine_handle<> frame) noexcept;
   Result<std::size_t> await_resume() const noexcept;
+  /// Whether it had to wait: false where what was asked for was there.
+  [[nodiscard]] bool waited() const noexcept { return frame_ != nullptr; }
 
  protected:
   explicit InputAwaiter(Stream& stream) noexcept : stream_(stream) {}

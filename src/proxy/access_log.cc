@@ -148,6 +148,7 @@ void add_outcome(Buffer& out, const Record& record) {
   add_milliseconds(out, ",\"t_ttfb_ms\":", record.first_byte);
   add_attempts(out, record);
   add_text(out, ",\"end_reason\":\"", end_reason_token(record.end_reason));
+  add_text(out, ",\"limit\":\"", http::limit_name(record.limit));
   add_text(out, ",\"detail\":\"", record.detail);
 }
 

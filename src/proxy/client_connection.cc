@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cassert>
+#include <optional>
+#include <string>
 
 #include "proxy/client_tls.h"
 #include "proxy/forwarded.h"
@@ -146,6 +148,7 @@ Task<Refusal> Opening::look_at_first_byte() {
 /// Counts and logs a connection that has no session.
 void note_refusal(WorkerContext& worker, const Client& client, const Refusal& refusal, Nanos began) {
   worker.stats.count_end(refusal.reason);
+  client.listener->stats->count(limit_of(refusal.reason));
   if (!worker.access_log || refusal.reason == EndReason::client_idle_close) return;
   const Peer peer(client.stream->peer());
   Record record;
@@ -156,8 +159,33 @@ void note_refusal(WorkerContext& worker, const Client& client, const Refusal& re
   record.started = began;
   record.done = worker.loop.now();
   record.end_reason = refusal.reason;
+  record.limit = limit_of(refusal.reason);
   record.detail = refusal.detail;
   worker.access_log->write(record, worker.loop.wall());
+}
+
+/// Counts the connection for its client's address. False if that has too many already: the connection is then
+/// to be closed, which resets it.
+bool take_place(WorkerContext& worker, Client& client, ConnectionCount& count, AddressCounts::Place& place) {
+  const std::uint64_t most = client.listener->config.limits.connections_per_ip;
+  if (most == 0) return true;
+  const SocketAddress address = client.address();
+  const std::optional<AddressKey> key = AddressKey::of(address);
+  if (!key || client.listener->trusts(address)) return true;
+  if (std::optional<AddressCounts::Place> taken = count.addresses().take(*key, most)) {
+    place = std::move(*taken);
+    return true;
+  }
+  client.stream->set_abortive();
+  client.listener->stats->count(http::Limit::connections_per_ip);
+  if (const auto unsaid = count.may_log_refusal(worker.loop.now())) {
+    const std::string more =
+        *unsaid != 0 ? "; " + std::to_string(*unsaid) + " more since the last such line" : "";
+    log::warn({{"listener", client.listener->config.name}, {"client", Peer(address).ip()}},
+              "a connection was refused: the address has limits.connections_per_ip ({}) open already{}", most,
+              more);
+  }
+  return false;
 }
 
 /// False if the connection is to be closed.
@@ -177,15 +205,23 @@ SocketAddress Client::address() const noexcept {
   return proxy && !proxy->source.empty() ? proxy->source : stream->peer();
 }
 
-Task<void> serve_client(WorkerContext& worker, Sessions& sessions, std::string_view listener,
-                        net::StreamPtr stream) {
+Task<void> serve_client(WorkerContext& worker, Sessions& sessions, ConnectionCount& count,
+                        std::string_view listener, net::StreamPtr stream) {
   const ListenerContext* context = worker.generation->listener(listener);
   assert(context);
   Client client(std::move(stream), worker.generation, *context);
+  AddressCounts::Place place;
+  const bool is_known = !context->config.proxy_protocol;  // Else the PROXY header says who the client is.
+  if (is_known && !take_place(worker, client, count, place)) {
+    context->stats->accepts_limit.add();
+    co_return;
+  }
+  context->stats->accepts_ok.add();
   if (Opening::is_needed(*context)) {
     const bool opened = co_await open_client(worker, sessions, client);
     if (!opened) co_return;
   }
+  if (!is_known && !take_place(worker, client, count, place)) co_return;
   if (context->tls && !client.plain_on_tls) {
     const bool agreed = co_await begin_tls(worker, sessions, client);
     if (!agreed) co_return;

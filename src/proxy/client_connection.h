@@ -8,6 +8,7 @@
 #include "net/client_hello.h"
 #include "net/proxy_header.h"
 #include "net/stream.h"
+#include "proxy/connection_count.h"
 #include "proxy/generation.h"
 #include "proxy/sessions.h"
 #include "tls/tls_stream.h"
@@ -37,9 +38,10 @@ struct Client {
   [[nodiscard]] SocketAddress address() const noexcept;
 };
 
-/// Serves one client connection from beginning to end. `worker` and `sessions` must outlive the task;
-/// `listener` is the name of a listener of the generation in force, and must outlive the task too. Suspends.
-net::Task<void> serve_client(WorkerContext& worker, Sessions& sessions, std::string_view listener,
-                             net::StreamPtr stream);
+/// Serves one client connection from beginning to end, unless its address has too many. `worker`, `sessions`
+/// and `count` (of the listener, over all workers) must outlive the task; `listener` is the name of a
+/// listener of the generation in force, and must outlive the task too. Suspends.
+net::Task<void> serve_client(WorkerContext& worker, Sessions& sessions, ConnectionCount& count,
+                             std::string_view listener, net::StreamPtr stream);
 
 }  // namespace lintel::proxy

@@ -71,6 +71,7 @@ net::Task<bool> begin_tls(WorkerContext& worker, Sessions& sessions, Client& cli
   if (!done) {
     const HandshakeResult result = result_of(done.error());
     counters.add(handshake_key(0, result));
+    if (result == HandshakeResult::timeout) client.listener->stats->count(http::Limit::handshake_timeout);
     if (result != HandshakeResult::closed && result != HandshakeResult::canceled) {
       tell(worker, client, done.error());
     }

@@ -119,6 +119,33 @@ const std::array<EndReasonInfo, kEndReasonCount>& end_reasons() noexcept {
   return kReasons;
 }
 
+http::Limit limit_of(EndReason reason) noexcept {
+  switch (reason) {
+    case EndReason::client_too_large_body:
+      return http::Limit::body_size;
+    case EndReason::client_timeout_proxy_header:
+      return http::Limit::proxy_header_timeout;
+    case EndReason::client_timeout_hello:
+      return http::Limit::handshake_timeout;
+    case EndReason::client_timeout_header:
+      return http::Limit::header_timeout;
+    case EndReason::client_timeout_body:
+      return http::Limit::request_body_timeout;
+    case EndReason::client_timeout_write:
+      return http::Limit::write_timeout;
+    case EndReason::client_slow_body:
+      return http::Limit::min_rate_request_body;
+    case EndReason::client_slow_response:
+      return http::Limit::min_rate_response;
+    default:
+      return http::Limit::none;
+  }
+}
+
+bool is_server_failure(EndReason reason) noexcept {
+  return end_reason_token(reason).starts_with("upstream.");
+}
+
 std::string_view end_reason_token(EndReason reason) noexcept {
   return kReasons[static_cast<std::size_t>(reason)].token;
 }

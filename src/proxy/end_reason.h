@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "http/limit.h"
+
 namespace lintel::proxy {
 
 enum class EndReason : std::uint8_t {
@@ -71,6 +73,10 @@ inline constexpr std::size_t kEndReasonCount = static_cast<std::size_t>(EndReaso
 
 /// Every reason in the order of the enumeration. Static storage.
 [[nodiscard]] const std::array<EndReasonInfo, kEndReasonCount>& end_reasons() noexcept;
+/// The limit that a reason of itself says was reached; none where it says none, or not which.
+[[nodiscard]] http::Limit limit_of(EndReason reason) noexcept;
+/// True for what a server did wrong, or failed to do; false for what its clients or this process did.
+[[nodiscard]] bool is_server_failure(EndReason reason) noexcept;
 /// The token for logs and metrics. Static storage.
 [[nodiscard]] std::string_view end_reason_token(EndReason reason) noexcept;
 

@@ -100,8 +100,7 @@ void note_attempt(Attempts& at, std::uint32_t index, const AttemptResult& result
   at.record.server = server.name;
   at.record.add_attempt({server.name, status, result.reason, at.worker.loop.now() - begun});
   stats.requests.add(static_cast<std::uint32_t>(status));
-  const bool failed = result.reason != EndReason::ok && result.reason != EndReason::tunnel_closed;
-  if (failed) stats.errors.add(static_cast<std::uint32_t>(result.reason));
+  if (is_server_failure(result.reason)) stats.errors.add(static_cast<std::uint32_t>(result.reason));
   if (at.record.first_byte >= 0 && result.answered) at.pool.stats->first_byte.observe(at.record.first_byte);
 }
 

@@ -38,6 +38,7 @@ http::ServerSettings server_settings(const config::Listener& listener) {
   settings.response = {to_nanos(listener.timeouts.write), to_nanos(rates.grace), rates.response.value};
   settings.idle_timeout = to_nanos(listener.timeouts.idle);
   settings.max_requests = listener.limits.requests_per_connection;
+  settings.max_pipelined = listener.limits.pipelined_requests;
   settings.max_age = to_nanos(listener.limits.connection_age);
   return settings;
 }

@@ -24,7 +24,7 @@ class HttpSession final : public Session, private http::Handler {
     if (client_.draining) connection_.drain();
   }
 
-  [[nodiscard]] Task<void> run() { return connection_.run(); }
+  Task<void> run();
 
   void forget_generation() noexcept override {
     if (connection_.idle()) follow_generation();
@@ -71,6 +71,11 @@ class HttpSession final : public Session, private http::Handler {
   ActiveExchange active_;
   bool serving_ = false;
 };
+
+Task<void> HttpSession::run() {
+  co_await connection_.run();
+  client_.listener->stats->count(connection_.ended_by());
+}
 
 const http::ServerSettings& HttpSession::settings() {
   // A transaction ends with the generation that it began with.
@@ -162,6 +167,7 @@ Task<void> HttpSession::reject(http::ServerTransaction& transaction, http::Rejec
   } else {
     record.end_reason = EndReason::client_bad_request;
   }
+  record.limit = rejection.limit;
   record.detail = rejection.reason;
   if (rejection.status != 0) {
     LocalReply reply;
@@ -184,6 +190,9 @@ void HttpSession::finish(http::ServerTransaction& transaction, const RouteContex
   worker_.stats.count_end(record.end_reason);
   if (const std::uint32_t dropped = transaction.dropped_fields(); dropped != 0)
     client_.listener->stats->fields_dropped.add(dropped);
+  if (record.limit == http::Limit::none) record.limit = limit_of(record.end_reason);
+  if (record.limit == http::Limit::none) record.limit = transaction.closing_limit();
+  client_.listener->stats->count(record.limit);
   if (!worker_.access_log) return;
   record.request_id = request.fields.get(http::FieldId::x_request_id);
   record.client_ip = client;

@@ -165,6 +165,9 @@ void add_config(Page& page, const ProcessInfo& process) {
                "Log lines dropped because the log could not be written fast enough.");
   page.sample({{"log", "access"}}, process.access_log_dropped);
   page.sample({{"log", "error"}}, process.error_log_dropped);
+  page.counter("lintel_access_log_lost_bytes_total",
+               "Bytes of the access log that could not be written: disk full, reader gone.");
+  page.sample({}, process.access_log_lost_bytes);
 }
 
 void add_listeners(Page& page, const StatsTotal& total) {
@@ -182,6 +185,15 @@ void add_listeners(Page& page, const StatsTotal& total) {
   page.counter("lintel_header_fields_dropped_total",
                "Request fields that were dropped because their name has an underscore.");
   for (const auto& [name, sum] : total.listeners) page.sample({{"listener", name}}, sum.fields_dropped);
+  page.counter(
+      "lintel_limit_reached_total",
+      "Times that a limit on clients was reached: something was refused, cut, closed or made to wait.");
+  for (const auto& [name, sum] : total.listeners) {
+    for (std::size_t i = 1; i < sum.limits.size(); ++i) {
+      page.sample({{"listener", name}, {"limit", http::limit_name(static_cast<http::Limit>(i))}},
+                  sum.limits[i]);
+    }
+  }
 }
 
 void add_tls(Page& page, const StatsTotal& total, const ProcessInfo& process) {

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "config/model.h"
+#include "http/limit.h"
 #include "http/message.h"
 #include "net/proxy_header.h"
 #include "proxy/end_reason.h"
@@ -70,7 +71,8 @@ struct Record {
   std::array<Attempt, kMaxAttempts> attempts{};
   std::uint32_t attempt_count = 0;  ///< May pass kMaxAttempts; only the first ones are then kept.
   EndReason end_reason = EndReason::ok;
-  std::string_view detail;  ///< What was wrong with a refused request, in words; else empty.
+  http::Limit limit = http::Limit::none;  ///< That was reached, and refused, cut or closed something.
+  std::string_view detail;                ///< What was wrong with a refused request, in words; else empty.
 
   /// Keeps the attempt while there is room and counts it in any case.
   void add_attempt(const Attempt& attempt) noexcept;

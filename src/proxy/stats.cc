@@ -73,6 +73,7 @@ void add(StatsTotal::Listener& sum, const ListenerStats& stats) {
   sum.datagrams_dropped += stats.datagrams_dropped.value();
   add(sum.handshakes, stats.handshakes);
   sum.fields_dropped += stats.fields_dropped.value();
+  for (std::size_t i = 0; i < sum.limits.size(); ++i) sum.limits[i] += stats.limits[i].value();
 }
 
 void add(StatsTotal::Route& sum, const RouteStats& stats) {

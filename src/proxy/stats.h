@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/metrics.h"
+#include "http/limit.h"
 #include "http/message.h"
 #include "proxy/end_reason.h"
 
@@ -78,11 +79,17 @@ class KeyedCounters {
 struct alignas(64) ListenerStats {
   Gauge connections;
   Counter accepts_ok;
-  Counter accepts_limit;      ///< Turned away because of limits.connections.
+  Counter accepts_limit;      ///< Turned away because of a limit.
   Counter accepts_error;      ///< accept() failed, for lack of descriptors above all.
   Counter datagrams_dropped;  ///< Of UDP clients and servers, for want of a session, a server or room.
   Counter fields_dropped;     ///< Because of underscore_names.
   KeyedCounters handshakes;   ///< TLS; by handshake_key.
+  std::array<Counter, http::kLimitCount> limits;
+
+  /// Counts a limit that was reached; nothing for Limit::none.
+  void count(http::Limit limit) noexcept {
+    if (limit != http::Limit::none) limits[static_cast<std::size_t>(limit)].add();
+  }
 };
 
 struct alignas(64) RouteStats {
@@ -175,6 +182,7 @@ struct StatsTotal {
     std::uint64_t datagrams_dropped = 0;
     std::map<std::uint32_t, std::uint64_t> handshakes;  ///< By handshake_key.
     std::uint64_t fields_dropped = 0;
+    std::array<std::uint64_t, http::kLimitCount> limits{};
   };
   struct Route {
     std::map<std::uint32_t, std::uint64_t> requests;  ///< By request_key.
@@ -230,8 +238,9 @@ struct ProcessInfo {
   double last_reload_time = 0;    ///< Seconds since 1970 of the last attempt.
   std::uint64_t reloads_ok = 0;
   std::uint64_t reloads_failed = 0;
-  std::uint64_t access_log_dropped = 0;  ///< Lines.
-  std::uint64_t error_log_dropped = 0;   ///< Lines.
+  std::uint64_t access_log_dropped = 0;     ///< Lines, for want of room.
+  std::uint64_t access_log_lost_bytes = 0;  ///< That could not be written.
+  std::uint64_t error_log_dropped = 0;      ///< Lines.
   std::vector<CertificateExpiry> certificates;
   std::map<NamePair, std::uint32_t> server_weights;  ///< By (pool, server), of the configuration in force.
 };

@@ -64,6 +64,7 @@ void add_process(JsonWriter& json, const ProcessInfo& process) {
   if (usage.open_fds) json.key("open_fds").number(*usage.open_fds);
   json.key("max_fds").number(usage.max_fds);
   json.key("access_log_dropped").number(process.access_log_dropped);
+  json.key("access_log_lost_bytes").number(process.access_log_lost_bytes);
   json.key("error_log_dropped").number(process.error_log_dropped);
   json.end_object();
   json.key("config").begin_object();
@@ -89,6 +90,10 @@ void add_listeners(JsonWriter& json, const StatsTotal& total) {
     json.key("error").number(sum.accepts_error).end_object();
     json.key("udp_datagrams_dropped").number(sum.datagrams_dropped);
     json.key("header_fields_dropped").number(sum.fields_dropped);
+    json.key("limits_reached").begin_object();
+    for (std::size_t i = 1; i < sum.limits.size(); ++i)
+      json.key(http::limit_name(static_cast<http::Limit>(i))).number(sum.limits[i]);
+    json.end_object();
     json.end_object();
   }
   json.end_array();

@@ -103,6 +103,7 @@ UdpSession* UdpListener::open_session(const UdpKey& key, const net::Datagram& da
   const std::uint64_t most = listener->config.udp.sessions;
   if (!count_->try_take(most)) {
     stats_->accepts_limit.add();
+    stats_->count(http::Limit::udp_sessions);
     if (const auto unsaid = refusals_.pass(worker_.loop.now())) {
       const std::string more = *unsaid != 0 ? " (" + std::to_string(*unsaid) + " more like this)" : "";
       log::warn({{"listener", name_}}, "a client's datagram was dropped: udp.sessions ({}) is reached{}",

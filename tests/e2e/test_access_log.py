@@ -123,7 +123,18 @@ def test_error_log_as_json(start, origin):
 
 
 def test_full_disk_stops_no_request(start, origin):
-    lintel = start(proxy_to(origin(), access_log={"path": "/dev/full"}))
+    config = proxy_to(origin(), access_log={"path": "/dev/full"})
+    lintel = start(config)
     for _ in range(20):
         assert lintel.ask().status == 200
+    lost = eventually(lambda: lintel.metrics().value("lintel_access_log_lost_bytes_total"), "what is lost is counted")
+    assert lintel.ask().status == 200
+    eventually(lambda: lintel.metrics().value("lintel_access_log_lost_bytes_total") > lost, "also what comes later")
+    assert lintel.stats()["process"]["access_log_lost_bytes"] > lost
+    complaints = [line for line in lintel.stderr().splitlines() if "lines are lost" in line]
+    assert len(complaints) == 1 and "file=/dev/full" in complaints[0] and "No space left" in complaints[0]
+    before = lintel.metrics().value("lintel_access_log_lost_bytes_total")
+    config["access_log"]["path"] = str(lintel.directory / "elsewhere")
+    lintel.reload(config)
+    assert lintel.metrics().value("lintel_access_log_lost_bytes_total") >= before, "counters outlive reloads"
     lintel.stop()

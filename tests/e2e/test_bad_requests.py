@@ -172,27 +172,29 @@ def test_underscores_in_names(start, origin, value, kept, dropped):
 
 
 LIMITS = [
-    ("default-target", {}, request("GET", "/" + "a" * 8192), 414, "client.too_large_target"),
-    ("target", {"target_size": "100B"}, request("GET", "/" + "a" * 100), 414, "client.too_large_target"),
-    ("head", {}, request("GET", "/", *[f"X-{i}: {'v' * 1000}" for i in range(33)]), 431, "client.too_large_header"),
-    ("field", {}, request("GET", "/", "X: " + "v" * 16384), 431, "client.too_large_header"),
-    ("count", {}, request("GET", "/", *[f"X-{i}: 1" for i in range(100)]), 431, "client.too_large_header"),
-    ("small-count", {"header_count": 3}, request("GET", "/", "A: 1", "B: 2", "C: 3"), 431, "client.too_large_header"),
-    ("body", {"body_size": "1KiB"}, request("POST", "/", body=b"x" * 1025), 413, "client.too_large_body"),
-    ("endless-head", {}, b"GET / HTTP/1.1\r\nHost: test\r\nX: " + b"v" * 40000, 431, "client.too_large_header"),
-    ("endless-target", {}, b"GET /" + b"a" * 40000, 414, "client.too_large_target"),
+    ("default-target", {}, request("GET", "/" + "a" * 8192), 414, "client.too_large_target", "target_size"),
+    ("target", {"target_size": "100B"}, request("GET", "/" + "a" * 100), 414, "client.too_large_target", "target_size"),
+    ("head", {}, request("GET", "/", *[f"X-{i}: {'v' * 1000}" for i in range(33)]), 431, "client.too_large_header", "header_size"),
+    ("field", {}, request("GET", "/", "X: " + "v" * 16384), 431, "client.too_large_header", "header_field_size"),
+    ("count", {}, request("GET", "/", *[f"X-{i}: 1" for i in range(100)]), 431, "client.too_large_header", "header_count"),
+    ("small-count", {"header_count": 3}, request("GET", "/", "A: 1", "B: 2", "C: 3"), 431, "client.too_large_header", "header_count"),
+    ("body", {"body_size": "1KiB"}, request("POST", "/", body=b"x" * 1025), 413, "client.too_large_body", "body_size"),
+    ("endless-head", {}, b"GET / HTTP/1.1\r\nHost: test\r\nX: " + b"v" * 40000, 431, "client.too_large_header", "header_size"),
+    ("endless-target", {}, b"GET /" + b"a" * 40000, 414, "client.too_large_target", "target_size"),
 ]
 
 
-@pytest.mark.parametrize("limits,message,status,reason", [case[1:] for case in LIMITS], ids=[case[0] for case in LIMITS])
-def test_limits(start, origin, limits, message, status, reason):
+@pytest.mark.parametrize("limits,message,status,reason,limit", [case[1:] for case in LIMITS],
+                         ids=[case[0] for case in LIMITS])
+def test_limits(start, origin, limits, message, status, reason, limit):
     server = origin()
     lintel = start(proxy_to(server, listener={"limits": limits}))
     got = lintel.ask(message)
     assert got.status == status
     assert got.body.decode().startswith(str(status)) and got.headers["content-type"].startswith("text/plain")
     record = lintel.last_record()
-    assert (record["status"], record["end_reason"]) == (status, reason)
+    assert (record["status"], record["end_reason"], record["limit"]) == (status, reason, limit)
+    assert lintel.limits_reached() == {limit: 1}
     assert not server.requests
 
 
@@ -234,9 +236,12 @@ def test_a_route_has_its_own_body_limit(start, origin):
 
 
 def test_requests_per_connection(start, origin):
-    with start(proxy_to(origin(), listener={"limits": {"requests_per_connection": 3}})).connect() as client:
+    lintel = start(proxy_to(origin(), listener={"limits": {"requests_per_connection": 3}}))
+    with lintel.connect() as client:
         closing = ["connection" in client.ask(request()).headers for _ in range(3)]
         assert closing == [False, False, True] and client.at_end()
+    assert [record.get("limit") for record in lintel.access_log(3)] == [None, None, "requests_per_connection"]
+    assert lintel.limits_reached() == {"requests_per_connection": 1}
 
 
 def test_connection_age(start, origin):
@@ -247,22 +252,6 @@ def test_connection_age(start, origin):
             closing = client.ask(request()).headers.get("connection") == "close"
             threading.Event().wait(0.01)
         assert client.at_end()
-
-
-def test_connection_limit(start, origin):
-    lintel = start(proxy_to(origin(), listener={"limits": {"connections": 2}}))
-    first, second = lintel.connect(), lintel.connect()
-    assert first.ask(request()).status == 200
-    assert second.ask(request()).status == 200
-    with lintel.connect() as third:
-        third.send(request())
-        first.close()
-        third.sock.settimeout(wire.PATIENCE)
-        try:  # Either turned away, or served once there is a place; never both within the limit.
-            assert third.read_response().status == 200
-        except Closed:
-            assert lintel.stats()["listeners"][0]["accepts"]["limit"] == 1
-    second.close()
 
 
 def test_more_clients_than_descriptors(start, origin):

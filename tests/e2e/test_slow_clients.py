@@ -33,6 +33,7 @@ def test_a_request_body_below_the_least_rate(start, origin):
         sender.join()
     record = lintel.last_record()
     assert record["end_reason"] == "client.slow_body" and record["status"] == 408
+    assert lintel.limits_reached() == {"min_rate_request_body": 1}
     assert record["duration_ms"] < 20_000  # The idle timeout alone would never have ended it.
     eventually(lambda: server.open == 0, "the server's connection is closed")
 
@@ -63,6 +64,7 @@ def test_a_response_taken_below_the_least_rate(start, origin):
             client.read_response()
     record = lintel.last_record()
     assert record["end_reason"] == "client.slow_response"
+    assert lintel.limits_reached() == {"min_rate_response": 1}
     eventually(lambda: server.open == 0, "the server's connection is closed")
 
 

@@ -126,6 +126,15 @@ class Lintel:
     def metrics(self):
         return metrics.parse(self.get("/metrics")[2])
 
+    def limits_reached(self, listener="web"):
+        """How often each limit was reached, those that never were left out. The metrics and the statistics agree."""
+        metrics = self.metrics()
+        found = {dict(labels)["limit"]: int(value) for (name, labels), value in metrics.items()
+                 if name == "lintel_limit_reached_total" and dict(labels)["listener"] == listener and value}
+        [stats] = [each["limits_reached"] for each in self.stats()["listeners"] if each["name"] == listener]
+        assert {name: count for name, count in stats.items() if count} == found
+        return found
+
     def metrics_after(self, requests):
         """The metrics when at least that many requests are counted, which is just after their clients were answered."""
         def counted():

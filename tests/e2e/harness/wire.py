@@ -238,7 +238,8 @@ class Wire:
 
 
 def connect(address, timeout=PATIENCE, **options):
-    """A Wire to (host, port) or to the path of a Unix socket. `rcvbuf`: the size of its receive buffer."""
+    """A Wire to (host, port) or to the path of a Unix socket. `rcvbuf`: the size of its receive buffer. `source`: the
+    address it comes from."""
     if isinstance(address, (str, bytes)) or not isinstance(address, tuple):
         sock = socket.socket(socket.AF_UNIX)
         address = str(address)
@@ -246,6 +247,8 @@ def connect(address, timeout=PATIENCE, **options):
         sock = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
     if "rcvbuf" in options:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, options["rcvbuf"])
+    if "source" in options:
+        sock.bind((options["source"], 0))
     sock.settimeout(timeout)
     sock.connect(address)
     if sock.family != socket.AF_UNIX:

@@ -122,6 +122,11 @@ TEST_CASE("rate limit") {
   CHECK(limit.pass(kSecond - 1) == std::nullopt);
   CHECK(limit.pass(kSecond) == 2U);
   CHECK(limit.pass(kSecond) == 0U);
+  RateLimit rare(1, 10 * kSecond);
+  CHECK(rare.pass(9 * kSecond) == 0U);
+  CHECK(rare.pass(10 * kSecond) == std::nullopt);
+  CHECK(rare.pass(19 * kSecond - 1) == std::nullopt);
+  CHECK(rare.pass(19 * kSecond) == 2U);
 }
 
 }  // namespace

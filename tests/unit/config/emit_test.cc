@@ -29,7 +29,8 @@ listeners:
     underscore_names: keep
     min_rates: {grace: 1m, request_body: off, response: 8KiB/s}
     limits: {connections: 10, header_size: 64KiB, header_field_size: 1KiB, header_count: 7, target_size: 2k,
-             body_size: 1g, requests_per_connection: 5, connection_age: 1m}
+             body_size: 1g, requests_per_connection: 5, connection_age: 1m, connections_per_ip: 3,
+             pipelined_requests: 4}
     routes:
       - {name: a, match: {host: [a.test, "*.b.test"], path: /x, method: [GET, "M-SEARCH"]}, pool: p-1, body_size: 1500B}
       - {match: {path_prefix: /y}, redirect: {scheme: https, host: c.test, port: 8443, path: "/z?q=1", status: 301}}

@@ -52,10 +52,12 @@ class Script final : public Handler {
     } else {
       co_await echo(transaction);
     }
+    closing = transaction.closing_limit();
   }
   Task<void> reject(ServerTransaction& transaction, Rejection rejection) override {
     log += "rejected " + std::to_string(rejection.status) + "\n";
     last_rejection = rejection.code;
+    last_limit = rejection.limit;
     if (rejection.status != 0) co_await answer(transaction, rejection.status, "", true);
   }
 
@@ -64,7 +66,9 @@ class Script final : public Handler {
   int status = 403;
   std::string log;
   ErrorCode last_rejection = ErrorCode::system;
-  std::size_t written = 0;  ///< Bytes that /big has got rid of.
+  Limit last_limit = Limit::none;  ///< Of a rejection.
+  Limit closing = Limit::none;     ///< Of the last request served.
+  std::size_t written = 0;         ///< Bytes that /big has got rid of.
 
  private:
   /// The whole body back, with the trailers, by length or in pieces.
@@ -226,14 +230,23 @@ TEST_CASE_FIXTURE(Fixture, "h1 server: refused heads are answered and end the co
   struct Row {
     std::string text;
     int status;
+    Limit limit = Limit::none;
   };
+  const std::string field = "X: " + std::string(9000, 'x') + "\r\n";
+  std::string many;
+  for (int i = 0; i < 100; ++i) many += "X: y\r\n";
+  const std::string begin = "GET / HTTP/1.1\r\nHost: a\r\n";
   const Row rows[] = {
       {"GET / HTTP/1.1\r\n\r\n", 400},
       {"nonsense\r\n\r\n", 400},
-      {"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
-      {"GET /" + std::string(9000, 'x') + " HTTP/1.1\r\nHost: a\r\n\r\n", 414},
-      {"GET / HTTP/1.1\r\nHost: a\r\nExpect: tea\r\n\r\n", 417},
-      {"GET / HTTP/1.1\r\nHost: a\r\nX: " + std::string(40000, 'x') + "\r\n\r\n", 431},
+      {begin + "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
+      {"GET /" + std::string(8192, 'x') + " HTTP/1.1\r\nHost: a\r\n\r\n", 414, Limit::target_size},
+      {"GET /" + std::string(9000, 'x') + " HTTP/1.1\r\nHost: a\r\n\r\n", 414, Limit::target_size},
+      {begin + "Expect: tea\r\n\r\n", 417},
+      {begin + "X: " + std::string(20000, 'x') + "\r\n\r\n", 431, Limit::header_field_size},
+      {begin + "X: " + std::string(40000, 'x') + "\r\n\r\n", 431, Limit::header_size},
+      {begin + field + field + field + field + "\r\n", 431, Limit::header_size},
+      {begin + many + "\r\n", 431, Limit::header_count},
       {"GET / HTTP/3.0\r\nHost: a\r\n\r\n", 505},
   };
   for (const Row& row : rows) {
@@ -241,6 +254,7 @@ TEST_CASE_FIXTURE(Fixture, "h1 server: refused heads are answered and end the co
     Fixture fixture;
     const std::string got = fixture.ask(row.text + kGet);
     CHECK(got.starts_with("HTTP/1.1 " + std::to_string(row.status)));
+    CHECK(fixture.script.last_limit == row.limit);
     CHECK(got.find(kClose) != std::string::npos);
     CHECK(got.find("200 OK") == std::string::npos);
     CHECK(fixture.wire->ended);
@@ -572,10 +586,92 @@ TEST_CASE_FIXTURE(Fixture, "h1 server: cutting") {
   CHECK(done);
 }
 
+TEST_CASE_FIXTURE(Fixture, "h1 server: empty lines before a request") {
+  SUBCASE("start no clock and have no answer, but do not keep the connection either") {
+    ask(kGet);
+    for (int i = 0; i < 4; ++i) {
+      pass(15 * kSecond);
+      CHECK(ask("\r\n").empty());
+      CHECK(connection->idle());
+    }
+    pass(14 * kSecond);
+    CHECK_FALSE(done);
+    pass(2 * kSecond);
+    CHECK(done);
+    CHECK(connection->ended_by() == Limit::idle_timeout);
+    CHECK(script.log == "/\n");
+  }
+  SUBCASE("in whatever pieces, a request follows as if they were not there") {
+    CHECK(ask("\r").empty());
+    CHECK(ask("\n\r").empty());
+    CHECK(ask("\n\r\n" + kGet + "\r\n") == ok(""));
+    CHECK(connection->idle());
+    CHECK(ask("\r\n" + kGet) == ok(""));
+    CHECK(connection->requests() == 2);
+  }
+  SUBCASE("the clock of a request starts with its own first byte") {
+    ask(kGet);
+    pass(20 * kSecond);
+    ask("\r\n");
+    pass(20 * kSecond);
+    ask("GET / HT");
+    pass(9 * kSecond);
+    CHECK(ask("TP/1.1\r\nHost: a\r\n\r\n") == ok(""));
+  }
+  SUBCASE("a bare CR is refused") {
+    CHECK(ask("\r").empty());
+    CHECK(ask(kGet).starts_with("HTTP/1.1 400 "));
+  }
+  SUBCASE("there may be few of them") {
+    for (int i = 0; i < 8; ++i) CHECK(ask("\r\n").empty());
+    CHECK(ask("\r\n").starts_with("HTTP/1.1 400 "));
+  }
+  SUBCASE("they do not hold up a drain") {
+    ask(kGet);
+    wire->send("\r\n");
+    settle(loop, 1);
+    connection->drain();
+    settle(loop, 4);
+    CHECK(done);
+  }
+}
+
+TEST_CASE_FIXTURE(Fixture, "h1 server: which limit ended a connection without a request") {
+  SUBCASE("none: the client did") {
+    ask(kGet);
+    wire->close();
+    settle(loop, 4);
+    CHECK(connection->ended_by() == Limit::none);
+  }
+  SUBCASE("it never had one") {
+    open();
+    pass(11 * kSecond);
+    CHECK(connection->ended_by() == Limit::header_timeout);
+  }
+  CHECK(done);
+}
+
+TEST_CASE_FIXTURE(Fixture, "h1 server: limit on pipelined requests") {
+  script.set.max_pipelined = 3;
+  const auto requests = [](int n) {
+    std::string text;
+    for (int i = 0; i < n; ++i) text += kGet;
+    return text;
+  };
+  // The first of a row was waited for.
+  CHECK(ask(requests(3)) == ok("") + ok("") + ok(""));
+  CHECK(ask(requests(3)) == ok("") + ok("") + ok(""));
+  CHECK(script.closing == Limit::none);
+  CHECK(ask(requests(40), 40) == ok("") + ok("") + ok("") + ok("", kClose));
+  CHECK(script.closing == Limit::pipelined_requests);
+  CHECK(wire->ended);
+}
+
 TEST_CASE_FIXTURE(Fixture, "h1 server: limits on requests and age") {
   script.set.max_requests = 2;
   CHECK(ask(kGet) == ok(""));
   CHECK(ask(kGet + kGet) == ok("", kClose));
+  CHECK(script.closing == Limit::requests_per_connection);
   CHECK(wire->ended);
   Fixture aged;
   aged.script.set.max_age = 100 * kSecond;
@@ -585,6 +681,7 @@ TEST_CASE_FIXTURE(Fixture, "h1 server: limits on requests and age") {
   CHECK(aged.ask(kGet) == ok(""));
   aged.pass(22 * kSecond);
   CHECK(aged.ask(kGet) == ok("", kClose));
+  CHECK(aged.script.closing == Limit::connection_age);
   CHECK(aged.done);
 }
 

@@ -82,12 +82,30 @@ TEST_CASE("a JSON line of a request that was never understood") {
   record.client_ip = "::1";
   record.listener = "web";
   record.status = 400;
-  record.end_reason = EndReason::client_bad_request;
+  record.end_reason = EndReason::client_too_large_header;
+  record.limit = http::Limit::header_count;
+  record.detail = "there are too many";
   CHECK(json_line(record) ==
         R"({"ts":"2026-11-23T21:00:00.123Z","level":"info","msg":"access","client_ip":"::1",)"
         R"("listener":"web","proto":"HTTP/1.1","scheme":"http","status":400,"bytes_in":0,)"
-        R"("bytes_out":0,"duration_ms":0.000,"end_reason":"client.bad_request"})"
+        R"("bytes_out":0,"duration_ms":0.000,"end_reason":"client.too_large_header",)"
+        R"("limit":"header_count","detail":"there are too many"})"
         "\n");
+}
+
+TEST_CASE("end reasons: which limit they tell of, and whose fault they are") {
+  CHECK(limit_of(EndReason::client_too_large_body) == http::Limit::body_size);
+  CHECK(limit_of(EndReason::client_slow_response) == http::Limit::min_rate_response);
+  CHECK(limit_of(EndReason::ok) == http::Limit::none);
+  CHECK(limit_of(EndReason::client_too_large_header) == http::Limit::none);  // There are three.
+  CHECK(is_server_failure(EndReason::upstream_reset));
+  CHECK(is_server_failure(EndReason::upstream_timeout_first_byte));
+  for (const EndReason reason :
+       {EndReason::ok, EndReason::client_abort_response, EndReason::client_slow_body, EndReason::tunnel_reset,
+        EndReason::local_shutdown, EndReason::pool_no_server})
+    CHECK_FALSE(is_server_failure(reason));
+  for (std::size_t i = 1; i < http::kLimitCount; ++i)
+    CHECK_FALSE(http::limit_name(static_cast<http::Limit>(i)).empty());
 }
 
 TEST_CASE("combined lines") {

@@ -100,9 +100,10 @@ TEST_CASE("allocations: none for a small request in steady state") {
   std::array<int, 2> ends{};
   REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()) == 0);
   Sessions sessions;
+  ConnectionCount count;
   net::Scope scope;
   scope.spawn(
-      serve_client(worker, sessions, "web", std::make_unique<net::SocketStream>(loop, ends[1], peer)));
+      serve_client(worker, sessions, count, "web", std::make_unique<net::SocketStream>(loop, ends[1], peer)));
 
   const std::string request =
       "GET /some/path?with=query HTTP/1.1\r\nHost: shop.test\r\nUser-Agent: test/1\r\nAccept: */*\r\n\r\n";

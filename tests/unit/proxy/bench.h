@@ -92,7 +92,7 @@ class Bench {
     if (addressed.second.empty()) addressed.second = *SocketAddress::from_ip("192.0.2.1", 80);
     auto [mine, theirs] = net::make_memory_pair(loop, addressed);
     clients.push_back(std::make_unique<Wire>(loop, std::move(mine), reading));
-    scope.spawn(serve_client(worker, sessions, "web", std::move(theirs)));
+    scope.spawn(serve_client(worker, sessions, count, "web", std::move(theirs)));
     return *clients.back();
   }
   /// A new client that has sent `text`.
@@ -141,6 +141,7 @@ class Bench {
   net::MemoryConnector connector;
   WorkerContext worker{loop, connector, stats, 1};
   Sessions sessions;
+  ConnectionCount count;
   net::Scope scope;
   std::vector<std::unique_ptr<Wire>> clients;
   config::Config config;

@@ -252,6 +252,7 @@ TEST_CASE("faults: the client goes while the answer comes") {
     bench.server().send("6");
     bench.settle();
     CHECK(bench.ends() == "client.abort_response");
+    CHECK(bench.totals().servers.at({"app", "10.0.0.1:80"}).errors.empty());  // It did nothing wrong.
     CHECK(bench.server().over());
     CHECK(bench.idle() == 0);
     CHECK(bench.sessions.count() == 0);

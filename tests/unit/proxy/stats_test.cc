@@ -27,6 +27,8 @@ struct Workers {
       auto listener = worker->listener("web");
       listener->connections.add(2);
       listener->accepts_ok.add(5);
+      listener->count(http::Limit::header_count);
+      listener->count(http::Limit::none);
       auto pool = worker->pool("app");
       pool->connect.observe(kMs);
       pool->first_byte.observe(2 * kMs);
@@ -124,6 +126,7 @@ ProcessInfo process() {
   info.workers = 2;
   info.generation = 3;
   info.reloads_ok = 2;
+  info.access_log_lost_bytes = 77;
   info.server_weights[{"app", "10.0.0.1:80"}] = 4;
   return info;
 }
@@ -146,6 +149,9 @@ TEST_CASE("Prometheus text") {
         "lintel_requests_in_flight{listener=\"web\",route=\"a\\\"b\"} 2\n",
         "lintel_listener_connections{listener=\"web\"} 4\n",
         "lintel_listener_accepts_total{listener=\"web\",result=\"ok\"} 10\n",
+        "lintel_limit_reached_total{listener=\"web\",limit=\"connections\"} 0\n",
+        "lintel_limit_reached_total{listener=\"web\",limit=\"header_count\"} 2\n",
+        "lintel_access_log_lost_bytes_total 77\n",
         "lintel_upstream_requests_total{pool=\"app\",server=\"10.0.0.1:80\",code=\"200\"} 2\n",
         "lintel_upstream_errors_total{pool=\"app\",server=\"10.0.0.1:80\",reason=\"upstream.reset\"} 2\n",
         "lintel_upstream_retries_total{pool=\"app\",reason=\"upstream.connect_refused\"} 1\n",
