@@ -1,5 +1,9 @@
 #include "http/h1_server.h"
 
+#include <netinet/in.h>
+
+#include <array>
+#include <string>
 #include <utility>
 
 #include "http/h1_serializer.h"
@@ -23,6 +27,17 @@ Rejection rejection_for(const HeadProgress& progress) noexcept {
       break;
   }
   return {400, ErrorCode::protocol, progress.reason};
+}
+
+/// The authority of a request that names none, as HTTP/1.0 allows: the address that it came to, which is all
+/// that its sender can have known (RFC 9112, 3.3). Many servers refuse an empty Host.
+void set_own_authority(RequestHead& request, const SocketAddress& local, std::uint16_t default_port) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  std::string authority(local.empty() || local.family() == AF_UNIX ? "localhost" : local.ip_to(text));
+  if (authority.find(':') != std::string::npos) authority.insert(0, "[").append("]");
+  if (local.port() != 0 && local.port() != default_port)
+    authority.append(":").append(std::to_string(local.port()));
+  request.authority = request.store(authority);
 }
 
 constexpr unsigned kPipelinedPerTurn = 16;
@@ -166,6 +181,8 @@ Task<Rejection> H1ServerConnection::read_request(H1ServerTransaction& transactio
   transaction.decoder_.start(transaction.parser_.framing(), settings.head, settings.rules.underscore_names);
   if (transaction.parser_.nominates()) transaction.decoder_.set_nominating(&transaction.request.fields);
   transaction.expect_body();
+  if (transaction.request.authority.size == 0)
+    set_own_authority(transaction.request, stream_.local(), settings.rules.default_port);
   co_return kAccepted;
 }
 

@@ -135,10 +135,11 @@ struct RequestHead {
 
   Slice method_text;  ///< As received; case matters.
   Slice target;       ///< Request target as received, for logs and error reports.
-  Slice
-      authority;  ///< Host: lower case, no trailing dot, no default port ("a.test", "a.test:8080", "[::1]").
-  Slice path;     ///< Canonical path, starting with "/", or "*" for OPTIONS *.
-  Slice query;    ///< Without "?"; as received.
+  /// Host: lower case, no trailing dot, no default port ("a.test", "a.test:8080", "[::1]"). Where the client
+  /// named none, the address that it connected to.
+  Slice authority;
+  Slice path;   ///< Canonical path, starting with "/", or "*" for OPTIONS *.
+  Slice query;  ///< Without "?"; as received.
   bool has_query = false;
   Slice upgrade;  ///< Protocol asked for by Upgrade (or :protocol); empty: none.
 

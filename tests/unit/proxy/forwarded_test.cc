@@ -166,13 +166,28 @@ TEST_CASE("forwarded: request ids") {
 }
 
 TEST_CASE("forwarded: HTTP/1.0 without Host") {
-  Bench bench;
-  Wire& client = bench.client("GET / HTTP/1.0\r\n\r\n");
-  const std::string& got = bench.server().received;
-  CHECK(has(got, "Via: 1.0 lintel\r\n"));
-  CHECK(has(got, "Forwarded: for=192.0.2.7;proto=http\r\n"));
-  CHECK_FALSE(has(got, "X-Forwarded-Host"));
-  CHECK(client.received.empty());
+  struct Local {
+    const char* ip;
+    std::uint16_t port;
+    std::string host;
+  };
+  for (const Local& row :
+       {Local{"198.51.100.1", 8080, "198.51.100.1:8080"}, Local{"198.51.100.1", 80, "198.51.100.1"},
+        Local{"2001:db8::1", 81, "[2001:db8::1]:81"}, Local{"", 0, "localhost"}}) {
+    Bench bench;
+    net::MemoryOptions options;
+    options.first = *SocketAddress::from_ip("192.0.2.7", 4321);
+    options.second = row.port != 0 ? *SocketAddress::from_ip(row.ip, row.port)
+                                   : *SocketAddress::from_unix_path("/run/lintel.sock");
+    Wire& client = bench.client(options);
+    client.send("GET / HTTP/1.0\r\n\r\n");
+    bench.settle();
+    const std::string& got = bench.server().received;
+    CHECK(has(got, "Via: 1.0 lintel\r\n"));
+    CHECK(has(got, "Host: " + row.host + "\r\n"));
+    CHECK(has(got, "Forwarded: for=192.0.2.7;host=\"" + row.host + "\";proto=http\r\n"));
+    CHECK(client.received.empty());
+  }
 }
 
 TEST_CASE("forwarded: Max-Forwards counts hops") {

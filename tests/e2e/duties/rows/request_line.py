@@ -1,5 +1,7 @@
 """The request line (RFC 9112, 3) and HTTP versions (RFC 9112, 2.3 and 2.5)."""
 
+import re
+
 from ..expect import answered, ends, forwarded, rejected, saw, stays
 from ..row import AFTER, get, head, row
 from ..stage import half_close
@@ -74,8 +76,10 @@ ROWS = [
         head("GET / HTTP/1.0"), forwarded("GET / HTTP/1.1"), answered(200), ends()),
     row("version-1.0-closes", "RFC 9112 9.3", "An HTTP/1.0 connection ends with its response.",
         head("GET / HTTP/1.0") + get("/smuggled"), saw(1), answered(200), ends()),
-    row("version-1.0-no-host", "RFC 9112 3.2", "HTTP/1.0 needs no Host; the request sent on has one all the same.",
-        head("GET / HTTP/1.0", host=None), forwarded("GET / HTTP/1.1"), answered(200), choice=True),
+    row("version-1.0-no-host", "RFC 9112 3.2", "HTTP/1.0 needs no Host; the request sent on has one all the same, the "
+        "address that the client connected to.",
+        head("GET / HTTP/1.0", host=None),
+        forwarded("GET / HTTP/1.1", has={"Host": re.compile(r"127\.0\.0\.1:\d+")}), answered(200), choice=True),
     row("line-empty-before", "RFC 9112 2.2", "An empty line before a request is ignored.",
         b"\r\n" + get("/"), forwarded("GET / HTTP/1.1"), answered(200), stays()),
     row("line-empty-between", "RFC 9112 2.2", "An empty line between two requests is ignored.",
