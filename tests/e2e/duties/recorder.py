@@ -12,6 +12,7 @@ What a row may give as `origin`:
 import contextlib
 import dataclasses
 import re
+import select
 import socket
 import struct
 import threading
@@ -103,14 +104,45 @@ def _hop_faults(seen):
     return faults
 
 
-class Connection(strict.Reader):
-    """One connection of the proxy. `number` counts from 0; `grown` is called when a body has grown."""
+def _readable(sock, timeout):
+    return bool(select.select([sock], [], [], timeout)[0])
 
-    def __init__(self, sock, number, grown):
+
+class Connection(strict.Reader):
+    """One connection of the proxy. `number` counts from 0; `changed` is the recorder's condition."""
+
+    def __init__(self, sock, number, changed):
         super().__init__(sock, timeout=None)
         self.number = number
         self.seen = []
-        self._grown = grown
+        self.ended = False
+        self._changed = changed
+        self._resting = False  # All that was read has been dealt with.
+
+    def quiet(self):
+        """Whether all that has come is dealt with. To be asked under the recorder's lock."""
+        return self.ended or (self._resting and not _readable(self.sock, 0))
+
+    def fill(self):
+        self._rest(True)
+        _readable(self.sock, None)
+        with self._changed:  # That it was read, and is not dealt with yet, is seen at once or not at all.
+            self._resting = False
+            return super().fill()
+
+    def send(self, data):
+        self._rest(True)
+        super().send(data)
+        self._rest(False)
+
+    def _rest(self, resting):
+        with self._changed:
+            self._resting = resting
+            self._changed.notify_all()
+
+    def _grown(self):
+        with self._changed:
+            self._changed.notify_all()
 
     def read_body(self, seen):
         """Reads the body to its end into `seen`. Raises Closed if it is cut off."""
@@ -146,12 +178,21 @@ class Recorder:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def begin(self, script):
+        self.settle()
         with self._lock:
             self._seen = []
             self._script = script
 
+    def settle(self):
+        """Waits until all that has come so far is dealt with, so that no play is charged with another's requests."""
+        def quiet():
+            return not _readable(self._socket, 0) and all(connection.quiet() for connection in self._connections)
+        with self._lock:
+            self._lock.wait_for(quiet, timeout=2)
+
     def seen(self):
         """The requests of this play, without victims and probes."""
+        self.settle()
         with self._lock:
             return list(self._seen)
 
@@ -182,17 +223,15 @@ class Recorder:
     def _accept(self):
         while True:
             try:
-                sock, _ = self._socket.accept()
-            except OSError:
+                _readable(self._socket, None)
+                with self._lock:
+                    sock, _ = self._socket.accept()
+                    connection = Connection(sock, len(self._connections), self._lock)
+                    self._connections.append(connection)
+            except (OSError, ValueError):  # Closed.
                 return
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection = Connection(sock, len(self._connections), self._wake)
-            self._connections.append(connection)
             threading.Thread(target=self._run, args=(connection,), daemon=True).start()
-
-    def _wake(self):
-        with self._lock:
-            self._lock.notify_all()
 
     def _run(self, connection):
         try:
@@ -204,8 +243,9 @@ class Recorder:
         except Exception as error:  # pylint: disable=broad-except
             self.errors.append(error)
         finally:
-            connection.close()
             with self._lock:
+                connection.close()
+                connection.ended = True
                 for seen in connection.seen:
                     seen.ended = True
                 self._lock.notify_all()
