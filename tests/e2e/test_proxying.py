@@ -158,7 +158,8 @@ def test_many_pipelined_requests_of_a_client_that_does_not_read(start, origin):
     """The client is stopped, not stored; when it reads, everything is there and in order."""
     server = origin(answer=lambda seen: response(200, seen.target.encode() + b"x" * 20000))
     count = 3000
-    with start(proxy_to(server)).connect(rcvbuf=16384) as client:
+    lintel = start(proxy_to(server, listener={"limits": {"pipelined_requests": count}}))
+    with lintel.connect(rcvbuf=16384) as client:
         sender = threading.Thread(target=lambda: client.send(b"".join(request("GET", f"/{i}") for i in range(count))))
         sender.start()
         wait_until_quiet(lambda: len(server.requests))

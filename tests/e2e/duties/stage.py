@@ -80,13 +80,19 @@ def origin_gets(data):
 
 
 def origin_ends(talk):
-    """The origin closes the connection of the last request."""
-    talk.stage.origin.last().break_off(reset=False)
+    """The origin closes the connection of the last request, and the proxy can know it."""
+    _break_off(talk, reset=False)
 
 
 def origin_resets(talk):
     """As origin_ends, with a reset."""
-    talk.stage.origin.last().break_off(reset=True)
+    _break_off(talk, reset=True)
+
+
+def _break_off(talk, reset):
+    connection = talk.stage.origin.last()
+    connection.break_off(reset)
+    assert talk.stage.origin.wait(lambda _: connection.ended, talk.stage.patience), "the origin does not close"
 
 
 def origin_sees(heads=1, body=None):
