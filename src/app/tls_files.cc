@@ -24,8 +24,9 @@ proxy::TlsContexts load_tls(const config::Config& config, const std::shared_ptr<
     const config::Listener& listener = config.listeners[i];
     if (!listener.tls || listener.tls->mode == config::TlsMode::passthrough) continue;
     tls::Problems problems;
-    contexts.listeners[listener.name] =
-        tls::ServerContext::load(*listener.tls, listener.name, tickets, problems);
+    config::ListenerTls settings = *listener.tls;
+    if (settings.alpn.empty() && listener.protocol == config::Protocol::http) settings.alpn = {"http/1.1"};
+    contexts.listeners[listener.name] = tls::ServerContext::load(settings, listener.name, tickets, problems);
     add_problems(problems, "listeners[" + std::to_string(i) + "].tls", report);
   }
   for (std::size_t i = 0; i < config.pools.size(); ++i) {

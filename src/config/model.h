@@ -193,12 +193,23 @@ enum class PlainHttp : std::uint8_t { reject, redirect, serve };
 struct ListenerTls {
   TlsMode mode = TlsMode::terminate;
   std::vector<TlsCertificate> certificates;  ///< The first is for clients that ask for no name, or another.
-  std::vector<std::string> alpn = {"http/1.1"};
+  std::vector<std::string> alpn;             ///< Empty: http/1.1 where that is spoken.
   TlsVersion min_version = TlsVersion::tls12;
   ClientAuth client_auth;
   PlainHttp plain_http = PlainHttp::reject;
   Place place;
   friend bool operator==(const ListenerTls&, const ListenerTls&) = default;
+};
+
+/// Plain requests are sent to https, and browsers told to stay there.
+struct HttpsOnly {
+  bool enabled = true;
+  std::uint16_t port = 443;
+  milliseconds hsts = 8760h;
+  bool subdomains = false;
+  bool preload = false;
+  Place place;
+  friend bool operator==(const HttpsOnly&, const HttpsOnly&) = default;
 };
 
 enum class Protocol : std::uint8_t { http, tcp, udp };
@@ -221,7 +232,8 @@ struct Listener {
   std::string name;
   std::vector<Endpoint> bind;
   Protocol protocol = Protocol::http;
-  std::optional<ListenerTls> tls;               ///< Absent: plain.
+  std::optional<ListenerTls> tls;  ///< Absent: plain.
+  std::optional<HttpsOnly> https_only;
   std::optional<ProxyProtocol> proxy_protocol;  ///< Absent: connections begin with the client's own bytes.
   std::vector<Cidr> trusted_proxies;            ///< From whom X-Forwarded-* and Forwarded are believed.
   std::string server_name = "lintel";           ///< Pseudonym in Via and Proxy-Status.

@@ -136,6 +136,7 @@ void listener_has_work(const Config& config, Report& report) {
   for (std::size_t i = 0; i < config.listeners.size(); ++i) {
     const Listener& listener = config.listeners[i];
     if (!listener.routes.empty() || !listener.pool.empty()) continue;
+    if (listener.https_only && listener.https_only->enabled && !listener.tls) continue;  // It redirects.
     if (listener.protocol != Protocol::http) {
       error(report, listener_key(i), "the listener has no pool", "add pool: NAME");
       continue;
@@ -245,6 +246,38 @@ void tls_modes(const Config& config, Report& report) {
     if (listener.tls->plain_http != PlainHttp::reject &&
         (passthrough || listener.protocol != Protocol::http)) {
       error(report, key + ".plain_http", "this is for listeners that speak HTTP", "remove it");
+    }
+  }
+}
+
+void check_alpn(const std::vector<std::string>& names, const std::string& key, Report& report) {
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (names[i] != "h2") continue;
+    error(report, indexed(key, i), "HTTP/2 is not supported yet", "write alpn: [http/1.1]");
+  }
+}
+
+void tls_is_complete(const Config& config, Report& report) {
+  for (std::size_t i = 0; i < config.listeners.size(); ++i) {
+    if (!config.listeners[i].tls) continue;
+    const ListenerTls& tls = *config.listeners[i].tls;
+    const std::string key = listener_key(i) + ".tls";
+    if (config.listeners[i].protocol == Protocol::http) check_alpn(tls.alpn, key + ".alpn", report);
+    if (tls.client_auth.mode != ClientAuthMode::none && tls.client_auth.ca.empty()) {
+      error(report, key + ".client_auth", "there is no ca, so no client's certificate could be accepted",
+            "name the certificates that issue clients' ones: ca: FILE");
+    }
+    if (tls.client_auth.mode == ClientAuthMode::none && !tls.client_auth.ca.empty()) {
+      warning(report, key + ".client_auth", "clients are not asked for certificates, because mode is none",
+              "write mode: required, or optional");
+    }
+  }
+  for (std::size_t i = 0; i < config.pools.size(); ++i) {
+    if (!config.pools[i].tls) continue;
+    const std::string key = pool_key(i) + ".tls";
+    check_alpn(config.pools[i].tls->alpn, key + ".alpn", report);
+    if (config.pools[i].tls->cert.empty() && !config.pools[i].tls->key.empty()) {
+      error(report, key + ".key", "there is a key without a certificate", "add cert: FILE");
     }
   }
 }
@@ -427,6 +460,11 @@ constexpr Rule kRules[] = {
      "it "
      "have those routes.",
      tls_modes},
+    {"tls_is_complete",
+     "Who asks clients for theirs says whose are accepted; a key comes "
+     "with "
+     "its certificate.",
+     tls_is_complete},
     {"proxy_protocol_trusts",
      "proxy_protocol trusts at least one network, unless only Unix sockets are bound, whose files say who "
      "may "

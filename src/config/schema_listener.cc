@@ -127,6 +127,26 @@ const ObjectType& client_auth_type() {
   return type;
 }
 
+const ObjectType& https_only_type() {
+  static const ObjectType type = object<HttpsOnly>(
+      "https_only",
+      {
+          field(&HttpsOnly::enabled, "enabled", of_kind(Kind::boolean),
+                "Whether it is so; \"https_only: true\" is short for all defaults."),
+          field(&HttpsOnly::port, "port", integer(1, 65535),
+                "The port that plain requests are redirected to."),
+          field(
+              &HttpsOnly::hsts, "hsts", duration(0ms, 26280h),
+              "How long browsers remember to use https (Strict-Transport-Security); 0s tells them nothing."),
+          field(&HttpsOnly::subdomains, "subdomains", of_kind(Kind::boolean),
+                "Whether they do so for all subdomains too."),
+          field(&HttpsOnly::preload, "preload", of_kind(Kind::boolean),
+                "Whether browsers may ship with this host in their lists; hard to undo."),
+      },
+      "enabled");
+  return type;
+}
+
 const ObjectType& listener_tls_type() {
   static const ObjectType type = object<ListenerTls>(
       "listener_tls",
@@ -140,7 +160,8 @@ const ObjectType& listener_tls_type() {
                 "first is for all other names.")
               .example("[{cert: certs/example.crt, key: certs/example.key}]"),
           field(&ListenerTls::alpn, "alpn", list_of(text(kAlpn)),
-                "Protocols offered by ALPN, the preferred one first.")
+                "Protocols offered by ALPN, the preferred one first; without it http/1.1, and none "
+                "on tcp listeners.")
               .example("[http/1.1]"),
           field(&ListenerTls::min_version, "min_version", tls_version(), "The oldest version of TLS."),
           field(&ListenerTls::client_auth, "client_auth", object_of(client_auth_type()),
@@ -274,6 +295,11 @@ const ObjectType& listener_type() {
                 "TLS with clients; without it the listener is plain.")
               .only(kHttp | kTcp)
               .example("{certificates: [{cert: certs/example.crt, key: certs/example.key}]}"),
+          field(&Listener::https_only, "https_only", object_of(https_only_type()),
+                "Nothing but https: plain requests are redirected, answers over TLS tell browsers to stay "
+                "(HSTS).")
+              .only(kHttp)
+              .example("true"),
           field(
               &Listener::proxy_protocol, "proxy_protocol", object_of(proxy_protocol_type()),
               "Each connection must begin with a PROXY header, version 1 or 2, which says who the client is.")

@@ -47,6 +47,10 @@ constexpr std::array<EndReasonInfo, kEndReasonCount> kReasons = {{
      "The ClientHello did not come within timeouts.handshake; the connection was closed."},
     {EndReason::client_unsupported, "client.unsupported",
      "The request asked for something this program does not do, such as CONNECT; answered with 501 or 405."},
+    {EndReason::client_misdirected, "client.misdirected",
+     "On a listener with client certificates, the request was for another host than the TLS connection; "
+     "answered "
+     "with 421."},
     {EndReason::route_none, "route.none",
      "No route matched; answered with 404, or with a TLS alert where TLS is passed through."},
     {EndReason::route_redirect, "route.redirect", "The route answered with its redirect."},

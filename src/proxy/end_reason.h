@@ -33,6 +33,7 @@ enum class EndReason : std::uint8_t {
   client_hello,
   client_timeout_hello,
   client_unsupported,
+  client_misdirected,
   route_none,
   route_redirect,
   route_respond,

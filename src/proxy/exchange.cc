@@ -138,6 +138,9 @@ void note_no_head(Exchange& ex, const Error& error) {
 void complete_head(const Exchange& ex, http::ResponseHead& head) {
   // RFC 9110, 6.6.1: who receives a response without Date adds the time at which it came.
   if (!head.fields.find(http::FieldId::date)) head.fields.add("Date", ex.worker.workspace.http_date());
+  if (!ex.route.hsts.empty() && ex.record.scheme == "https") {
+    head.fields.set("Strict-Transport-Security", ex.route.hsts);
+  }
   if (!ex.route.proxy_status.empty()) add_received_status(head.fields, ex.route.proxy_status, head.status);
 }
 

@@ -6,7 +6,9 @@
 #include <optional>
 #include <string>
 
+#include "proxy/client_connection.h"
 #include "proxy/request_id.h"
+#include "tls/peer_certificate.h"
 
 namespace lintel::proxy {
 namespace {
@@ -40,6 +42,16 @@ void append_to_list(http::Fields& fields, FieldId id, std::string_view name, std
   joined.append(last);
   fields.remove(id);
   fields.add(name, joined);
+}
+
+/// Whether a line says which certificate the client has shown, as proxies tell it.
+bool speaks_of_certificate(const http::Fields& fields, const http::Fields::Line& line) noexcept {
+  constexpr std::string_view kOwn = "x-client-cert";
+  constexpr std::string_view kStandard = "client-cert";  // And Client-Cert-Chain.
+  if (line.id != FieldId::other) return false;
+  const std::string_view name = fields.name(line);
+  return http::equals_ignoring_case(name.substr(0, kOwn.size()), kOwn) ||
+         http::equals_ignoring_case(name.substr(0, kStandard.size()), kStandard);
 }
 
 /// Whether a line says who asks or what was asked for, as proxies tell it: Forwarded, X-Real-IP,
@@ -115,6 +127,25 @@ std::string_view client_ip(const http::RequestHead& request, const ListenerConte
     }
   }
   return client.ip_to(out);
+}
+
+void set_client_certificate(http::RequestHead& request, const Client& client, const Peer& peer) {
+  http::Fields& fields = request.fields;
+  const config::Listener& listener = client.listener->config;
+  const bool asked = client.tls && listener.tls->client_auth.mode != config::ClientAuthMode::none;
+  const bool trusted = !listener.trusted_proxies.empty() && client.listener->trusts(peer.address);
+  if (asked || !trusted) {
+    for (http::Fields::Line& line : fields.mutable_lines())
+      if (speaks_of_certificate(fields, line)) fields.remove(line);
+  }
+  if (!asked) return;
+  const bool whole = listener.tls->client_auth.forward_certificate;
+  const auto shown = tls::peer_certificate(*client.tls, whole);
+  fields.add("X-Client-Cert-Verify", shown ? "SUCCESS" : "NONE");
+  if (!shown) return;
+  fields.add("X-Client-Cert-Subject", shown->subject);
+  fields.add("X-Client-Cert-Fingerprint", shown->fingerprint);
+  if (whole) fields.add("Client-Cert", ':' + shown->base64 + ':');
 }
 
 void set_forwarded(http::RequestHead& request, const ListenerContext& listener, const Peer& peer,

@@ -15,6 +15,8 @@
 
 namespace lintel::proxy {
 
+struct Client;
+
 /// Room for any IP address as text.
 inline constexpr std::size_t kIpText = 46;
 
@@ -33,6 +35,11 @@ struct Peer {
 /// Call it before set_forwarded.
 [[nodiscard]] std::string_view client_ip(const http::RequestHead& request, const ListenerContext& listener,
                                          const Peer& peer, std::array<char, kIpText>& out);
+
+/// Tells the server which certificate the client has shown (X-Client-Cert-*, and Client-Cert of RFC 9440), if
+/// the listener asks for them. What others say of that in a request is removed: always where the listener
+/// asks itself, else unless the peer is trusted.
+void set_client_certificate(http::RequestHead& request, const Client& client, const Peer& peer);
 
 /// Replaces (or, from trusted peers, completes) the forwarding fields, adds Via, and sees to it that there is
 /// one X-Request-Id. `scheme`: the connection's.

@@ -68,6 +68,16 @@ PoolContext* find_pool(const Generation& generation, const std::string& name) {
   return nullptr;
 }
 
+/// RFC 6797, 6.1.
+std::string hsts_value(const config::HttpsOnly& settings) {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(settings.hsts).count();
+  if (!settings.enabled || seconds == 0) return {};
+  std::string value = "max-age=" + std::to_string(seconds);
+  if (settings.subdomains) value += "; includeSubDomains";
+  if (settings.preload) value += "; preload";
+  return value;
+}
+
 RouteContext build_route(const config::Listener& listener, const std::string& name, const std::string& pool,
                          const Generation& generation, WorkerContext& worker) {
   RouteContext route;
@@ -80,6 +90,7 @@ RouteContext build_route(const config::Listener& listener, const std::string& na
   }
   route.body_limit = listener.limits.body_size.value;
   if (listener.proxy_status) route.proxy_status = listener.server_name;
+  if (listener.https_only) route.hsts = hsts_value(*listener.https_only);
   return route;
 }
 

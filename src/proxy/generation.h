@@ -55,6 +55,7 @@ struct RouteContext {
   PoolContext* pool = nullptr;             ///< Null: answered here.
   std::shared_ptr<RouteStats> stats;       ///< Of http listeners; else null.
   std::shared_ptr<SessionStats> sessions;  ///< Of tcp and udp listeners; else null.
+  std::string hsts;                        ///< Strict-Transport-Security of answers over TLS; empty: none.
   std::uint64_t body_limit = 0;            ///< Bytes; 0: none.
   std::string_view proxy_status;           ///< What Proxy-Status fields call this proxy; empty: none.
 };
@@ -81,6 +82,10 @@ struct ListenerContext {
   [[nodiscard]] const RouteContext& route_for_name(std::string_view server_name) const noexcept;
   [[nodiscard]] bool passes_tls() const noexcept {
     return config.tls && config.tls->mode == config::TlsMode::passthrough;
+  }
+  /// Whether plain requests are redirected to another port.
+  [[nodiscard]] bool sends_to_https() const noexcept {
+    return config.https_only && config.https_only->enabled;
   }
   [[nodiscard]] bool trusts(const SocketAddress& peer) const noexcept;
 };

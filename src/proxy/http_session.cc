@@ -61,6 +61,24 @@ class HttpSession final : public Session, private http::Handler {
     return now.protocol == config::Protocol::http && now.tls.has_value() == then.tls.has_value() &&
            (!now.tls || now.tls->client_auth == then.tls->client_auth);
   }
+  /// A client's certificate was asked for as what one name demands; it must not serve to reach another.
+  [[nodiscard]] bool is_misdirected(const http::RequestHead& request) const noexcept {
+    if (!client_.tls || client_.listener->config.tls->client_auth.mode == config::ClientAuthMode::none)
+      return false;
+    std::string_view name = client_.tls->server_name();
+    if (name.ends_with('.')) name.remove_suffix(1);
+    return !name.empty() && !http::equals_ignoring_case(name, request.host());
+  }
+  [[nodiscard]] bool sends_to_https() const noexcept {
+    return !client_.tls && !client_.plain_on_tls && client_.listener->sends_to_https();
+  }
+  [[nodiscard]] std::string https_location(const http::RequestHead& request) const {
+    config::Redirect redirect;
+    redirect.scheme = "https";
+    const std::uint16_t port = client_.listener->config.https_only->port;
+    if (port != 443) redirect.port = port;
+    return redirect_location(redirect, "http", request);
+  }
   Task<void> answer(http::ServerTransaction& transaction, const RouteContext& route, Record& record);
   void finish(http::ServerTransaction& transaction, const RouteContext& route, Record& record,
               const Peer& peer, std::string_view client);
@@ -91,8 +109,10 @@ Task<void> HttpSession::serve(http::ServerTransaction& transaction) {
   std::array<char, kIpText> client_text{};
   const std::string_view client = client_ip(transaction.request, listener, peer, client_text);
   Record record;
+  record.scheme = client_.scheme();
   route.stats->in_flight.add();
   if (route.pool) {
+    set_client_certificate(transaction.request, client_, peer);
     set_forwarded(transaction.request, listener, peer, client_.scheme(), worker_.workspace.random);
   }
   co_await answer(transaction, route, record);
@@ -111,6 +131,15 @@ Task<void> HttpSession::answer(http::ServerTransaction& transaction, const Route
     record.end_reason = EndReason::route_method_not_allowed;
     reply.status = 405;
     reply.allow();
+  } else if (is_misdirected(request)) {
+    record.end_reason = EndReason::client_misdirected;
+    reply.status = 421;
+  } else if (sends_to_https()) {
+    record.end_reason = EndReason::route_redirect;
+    location = https_location(request);
+    reply.status = 308;
+    reply.field_name = "Location";
+    reply.field_value = location;
   } else if (hops == Hops::none_left) {
     record.end_reason = EndReason::route_respond;
     reply.status = 200;
@@ -155,6 +184,7 @@ Task<void> HttpSession::reject(http::ServerTransaction& transaction, http::Rejec
   const RouteContext& route = client_.listener->routes.back();
   const Peer peer(client_.address());
   Record record;
+  record.scheme = client_.scheme();
   if (rejection.code == ErrorCode::timeout) {
     record.end_reason = EndReason::client_timeout_header;
   } else if (rejection.status == 0) {
@@ -207,7 +237,6 @@ void HttpSession::finish(http::ServerTransaction& transaction, const RouteContex
     record.tls_cipher = client_.tls->cipher();
     record.sni = client_.tls->server_name();
   }
-  record.scheme = client_.scheme();
   record.version = request.version;
   record.method = request.method;
   record.method_text = request.text(request.method_text);

@@ -25,6 +25,8 @@ net::Task<void> send_local(WorkerContext& worker, const RouteContext& route,
     head->content_length = body.size();
   }
   if (!reply.field_name.empty()) head->fields.add(reply.field_name, reply.field_value);
+  if (!route.hsts.empty() && record.scheme == "https")
+    head->fields.set("Strict-Transport-Security", route.hsts);
   if (!route.proxy_status.empty()) add_own_status(head->fields, route.proxy_status, record.end_reason);
   record.status = reply.status;
   const bool send_body = head->has_body && transaction.request.method != http::Method::head;

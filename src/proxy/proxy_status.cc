@@ -49,6 +49,7 @@ std::string_view proxy_error(EndReason reason) noexcept {  // NOLINT(readability
     case EndReason::client_timeout_body:
     case EndReason::client_slow_body:
     case EndReason::client_unsupported:
+    case EndReason::client_misdirected:
     case EndReason::route_method_not_allowed:
       return "http_request_error";
     case EndReason::route_none:

@@ -50,6 +50,21 @@ def test_check_names_the_file_the_place_and_what_is_wrong(tmp_path, authority):
         assert done.stderr.splitlines()[1].strip().split(":")[0] in ("cert", "key", "ocsp", "- cert")
 
 
+def test_settings_that_cannot_work_together(tmp_path, authority):
+    good = [authority.issue("a.test").files]
+    rows = [
+        (listening([]), "listeners[0].tls", "there is no certificate to show to clients"),
+        (listening(good, client_auth={"mode": "required"}), "listeners[0].tls.client_auth", "there is no ca"),
+        (listening(good, alpn=["h2", "http/1.1"]), "listeners[0].tls.alpn[0]", "HTTP/2 is not supported yet"),
+        (proxy_to("127.0.0.1:1", listener={"bind": ["127.0.0.1:1"]}, pool={"tls": {"key": good[0]["key"]}}),
+         "pools.site.tls.key", "there is a key without a certificate"),
+    ]
+    for config, place, message in rows:
+        done = check(tmp_path, config)
+        assert done.returncode == 1
+        assert f"{place}: {message}" in done.stderr.splitlines()[0], done.stderr
+
+
 def test_check_tells_a_wrong_order_and_a_file_that_may_not_be_read(tmp_path, authority):
     good = authority.issue("a.test")
     text = pathlib.Path(good.cert).read_text()

@@ -7,6 +7,7 @@ import pytest
 from harness import wire
 from harness.certificates import Authority
 from harness.daemon import proxy_to
+from harness.environment import eventually
 
 
 @pytest.fixture
@@ -98,7 +99,7 @@ def test_a_certificate_of_our_own(start, origin, authority):
     assert lintel.ask().status == 200
     lintel.reload(proxy_to(server, pool={"tls": {"ca": authority.file}}))
     assert lintel.ask().status == 502
-    assert server.refused == 1
+    eventually(lambda: server.refused == 1)
 
 
 def test_bodies_of_every_framing(start, origin, authority):
