@@ -64,7 +64,9 @@ class HeadReader {
   /// Any split of the input gives the same result. After `done` or an error nothing may be fed before
   /// start().
   [[nodiscard]] HeadProgress feed(std::span<const char> in);
-  /// After `done`: length of the first line without its CRLF; it begins at offset 0.
+  /// Whether the first line has come in full and holds nothing that no line may hold.
+  [[nodiscard]] bool has_first_line() const noexcept { return in_fields_; }
+  /// From then on: length of the first line without its CRLF; it begins at offset 0.
   [[nodiscard]] std::uint32_t first_line_size() const noexcept { return first_line_size_; }
   /// After `done`: whether some field name contains "_".
   [[nodiscard]] bool saw_underscore() const noexcept { return saw_underscore_; }

@@ -60,6 +60,21 @@ HeadProgress RequestHeadParser::feed(std::span<const char> in) {
   return progress.status == HeadStatus::done ? interpret(progress.consumed) : progress;
 }
 
+void RequestHeadParser::salvage() {
+  RequestHead& head = *head_;
+  if (head.target.size != 0) return;
+  if (reader_.has_first_line()) static_cast<void>(parse_first_line());
+  if (head.method_text.size != 0) return;
+  const std::string_view bytes = head.fields.bytes().view();
+  set_method(bytes.substr(0, bytes.find(' ')));
+}
+
+void RequestHeadParser::set_method(std::string_view token) noexcept {
+  if (!is_token(token)) return;
+  head_->method_text = {0, static_cast<std::uint32_t>(token.size())};
+  head_->method = method_from(token);
+}
+
 HeadProgress RequestHeadParser::interpret(std::size_t consumed) {
   HeadProgress progress = parse_first_line();
   if (progress.status != HeadStatus::done) return progress;
@@ -79,17 +94,16 @@ HeadProgress RequestHeadParser::parse_first_line() {
   const std::size_t method_end = line.find(' ');
   if (method_end == std::string_view::npos || !is_token(line.substr(0, method_end)))
     return bad("the request line does not begin with a method");
+  set_method(line.substr(0, method_end));
   const std::size_t target_end = line.find(' ', method_end + 1);
   if (target_end == std::string_view::npos) return bad("the request line has no HTTP version");
   const HeadProgress progress = parse_version(line.substr(target_end + 1), head.version);
   if (progress.status != HeadStatus::done) return progress;
   if (target_end == method_end + 1) return bad("the request line has no target");
-  head.method_text = {0, static_cast<std::uint32_t>(method_end)};
   head.target = {static_cast<std::uint32_t>(method_end) + 1,
                  static_cast<std::uint32_t>(target_end - method_end - 1)};
   if (head.target.size > most_target_)
     return {HeadStatus::target_too_long, 0, "the request target is too long", Limit::target_size};
-  head.method = method_from(line.substr(0, method_end));
   return good();
 }
 

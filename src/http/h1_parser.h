@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 #include "http/h1_connection_options.h"
 #include "http/h1_framing.h"
@@ -38,6 +39,10 @@ class RequestHeadParser {
   /// start().
   [[nodiscard]] HeadProgress feed(std::span<const char> in);
 
+  /// After an error, or when no more of the head will come: completes in `head` what its beginning tells, the
+  /// method above all, because no answer to HEAD has a body, not even a refusal.
+  void salvage();
+
   // After `done`:
   [[nodiscard]] Framing framing() const noexcept { return framing_; }
   /// Whether the client lets the connection serve another request (RFC 9112, 9.3).
@@ -52,6 +57,7 @@ class RequestHeadParser {
 
   [[nodiscard]] HeadProgress interpret(std::size_t consumed);
   [[nodiscard]] HeadProgress parse_first_line();
+  void set_method(std::string_view token) noexcept;
   void scan_fields(FieldScan& scan);
   [[nodiscard]] HeadProgress apply_fields(const FieldScan& scan);
   [[nodiscard]] const char* apply_underscores() noexcept;

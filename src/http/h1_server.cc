@@ -136,6 +136,7 @@ Task<bool> H1ServerConnection::serve_one(std::span<char> first) {
     co_await handler_.serve(*transaction);
   } else {
     transaction->close_ = transaction->rejected_ = true;
+    transaction->parser_.salvage();
     co_await handler_.reject(*transaction, rejection);
   }
   const bool alive = co_await finish(*transaction);

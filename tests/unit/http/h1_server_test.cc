@@ -264,6 +264,24 @@ TEST_CASE_FIXTURE(Fixture, "h1 server: refused heads are answered and end the co
   }
 }
 
+TEST_CASE_FIXTURE(Fixture, "h1 server: a refused HEAD gets no body, however little of it has come") {
+  for (const char* text :
+       {"HEAD / HTTP/1.1\r\n\r\n", "HEAD / HTTP/1.1\r\nHost: a\r\nX : y\r\n\r\n", "HEAD / HTTP/3.0\r\n\r\n",
+        "HEAD /a b HTTP/1.1\r\n\r\n", "HEAD /\n", "HEAD /a\rb"}) {
+    CAPTURE(text);
+    Fixture fixture;
+    const std::string got = fixture.ask(text);
+    CHECK(got.starts_with("HTTP/1.1 "));
+    CHECK(got.ends_with("\r\n\r\n"));
+  }
+  open();
+  wire->send("HEAD / HTTP/1.1\r\nHo");
+  settle(loop);
+  pass(10100 * kMs);
+  CHECK(wire->received.starts_with("HTTP/1.1 408"));
+  CHECK(wire->received.ends_with("\r\n\r\n"));
+}
+
 TEST_CASE_FIXTURE(Fixture, "h1 server: times") {
   SUBCASE("no byte at all: closed without a word") {
     open();
