@@ -182,7 +182,7 @@ def test_connect_timeout(start):
 
 def test_no_server(start):
     lintel = start(proxy_to("no-such-name.invalid:80"))
-    assert "no-such-name.invalid:80" in lintel.stderr()
+    lintel.wait_for_log("no-such-name.invalid:80")
     assert lintel.ask().status == 503
     assert lintel.last_record()["end_reason"] == "pool.no_server"
 

@@ -6,6 +6,9 @@ import re
 from .row import SMUGGLED
 
 CLOSED = ("eof", "reset")
+#: RFC 9110, 5.6.7, of this century.
+DATE = re.compile("(Mon|Tue|Wed|Thu|Fri|Sat|Sun), [0-3][0-9] (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) "
+                  "20[0-9]{2} [0-2][0-9]:[0-5][0-9]:[0-6][0-9] GMT")
 
 
 def rejected(status=400, count=1):
@@ -31,6 +34,15 @@ def answered(*statuses):
     return check
 
 
+def failed(*statuses):
+    """As answered, but which error of 500 and above a peer gives is its own to choose."""
+    def check(e):
+        have = [got.status for got in e.responses]
+        alike = len(have) == len(statuses) and all(a == b or (e.peer and min(a, b) >= 500) for a, b in zip(have, statuses))
+        assert alike, f"statuses {have} in place of {list(statuses)}"
+    return check
+
+
 def got(body=None, has=None, lacks=(), number=0, order=(), only=()):
     """The client's response has this body, these fields with these values (None: any), and not those. `order`: the lines
     with these names come in this order. `only`: the names of all its fields."""
@@ -42,6 +54,24 @@ def got(body=None, has=None, lacks=(), number=0, order=(), only=()):
         names = response.fields.names()
         assert [name for name in names if name in order] == list(order), f"fields {names}"
         assert not only or set(names) == set(only), f"fields {names}"
+    return check
+
+
+def own(method="GET", number=0):
+    """The client's response is one that the proxy made: it has a date, tells its body's length, and says nothing of the
+    program or of what stands behind it. How peers introduce themselves is theirs to choose."""
+    def check(e):
+        assert len(e.responses) > number, "there is no such response"
+        response = e.responses[number]
+        if response.status < 500 or not e.peer:  # RFC 9110, 6.6.1.
+            _check_fields(response.fields, {"Date": DATE}, ())
+        length = int(response.fields.get("content-length", -1))
+        assert length == len(response.body) or e.peer or (method == "HEAD" and length > 0), f"length {length}"
+        assert method != "HEAD" or e.cut is None, f"a body to HEAD: {e.cut!r}"
+        if not e.peer:
+            names = {"date", "content-type", "content-length", "connection", "allow"}
+            assert set(response.fields.names()) <= names, f"fields {response.fields.names()}"
+            assert not re.search(rb"(?i)lintel|127\.0\.0\.1", response.head + response.body), "it tells too much"
     return check
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 import shutil
+import socket
 
 from harness import daemon, peers
 from harness.environment import PATIENCE, free_port
@@ -10,12 +11,14 @@ from harness.environment import PATIENCE, free_port
 
 @dataclasses.dataclass(frozen=True)
 class Setup:
-    """One configuration, for whom it exists. In each of them the proxy itself answers /local. `lintel` are keys of the listener, `pool` of the pool, `haproxy` lines
-    of the frontend and `nginx` of the server."""
+    """One configuration, for whom it exists. In each of them the proxy itself answers /local, and nobody listens behind
+    /dead. `lintel` are keys of the listener, `pool` of the pool, `haproxy` lines of the frontend, `backend` of haproxy's
+    backend and `nginx` of the server."""
 
     lintel: dict = dataclasses.field(default_factory=dict)
     pool: dict = dataclasses.field(default_factory=dict)
     haproxy: str = ""
+    backend: str = ""
     nginx: str = ""
 
 
@@ -31,6 +34,10 @@ SETUPS = {
         lintel={"timeouts": {"header": "500ms", "request_body": "500ms"}},
         haproxy="timeout http-request 500ms\n  timeout client 500ms",
         nginx="client_header_timeout 1s; client_body_timeout 1s;"),
+    "hasty": Setup(pool={"timeouts": {"first_byte": "300ms", "idle": "300ms"}}, backend="timeout server 300ms",
+                   nginx="proxy_read_timeout 300ms; proxy_send_timeout 300ms;"),
+    "telling": Setup(lintel={"proxy_status": True}),
+    "telling-number": Setup(lintel={"proxy_status": True, "server_name": "1st"}),
     "lone": Setup(pool={"keepalive": {"max_idle": 0}}),
     "trusting": Setup(lintel={"trusted_proxies": ["127.0.0.0/8"]}),
     "strict": Setup(lintel={"paths": "strict", "encoded_slash": "reject", "underscore_names": "reject"}),
@@ -51,9 +58,14 @@ frontend web
   bind 127.0.0.1:{port}
   {setup}
   http-request return status 200 content-type text/plain string "local\\n" if {{ path /local }}
+  use_backend dead if {{ path_beg /dead }}
   default_backend site
 backend site
+  {backend}
   server origin {origin}
+backend dead
+  retries 0
+  server origin {dead}
 """
 
 NGINX = """
@@ -79,6 +91,7 @@ http {{
     server_name localhost;
     {setup}
     location = /local {{ return 200 "local\\n"; }}
+    location /dead {{ proxy_pass http://{dead}; }}
     location / {{
       proxy_pass http://site;
       proxy_http_version 1.1;
@@ -95,7 +108,19 @@ http {{
 """
 
 
-LOCAL = {"match": {"path": "/local"}, "respond": {"body": "local\n"}}
+ROUTES = [{"match": {"path": "/local"}, "respond": {"body": "local\n"}}, {"match": {"path_prefix": "/dead"}, "pool": "dead"}]
+
+
+class DeadEnd:
+    """An address where nobody listens, and nobody else can, as long as this object lives."""
+
+    def __init__(self):
+        self._socket = socket.socket()
+        self._socket.bind(("127.0.0.1", 0))
+        self.name = "127.0.0.1:%d" % self._socket.getsockname()[1]
+
+    def close(self):
+        self._socket.close()
 
 
 class LintelProxy:
@@ -103,11 +128,16 @@ class LintelProxy:
     patience = PATIENCE
 
     def __init__(self, setup, origin, directory):
-        listener = {"routes": [LOCAL], **setup.lintel}
-        self._daemon = daemon.Lintel(daemon.proxy_to(origin.name, listener=listener, pool=setup.pool,
-                                                     shutdown={"timeout": "100ms"}), directory)
+        self._dead = DeadEnd()
+        config = daemon.proxy_to(origin.name, listener={"routes": ROUTES, **setup.lintel}, pool=setup.pool,
+                                 shutdown={"timeout": "100ms"})
+        config["pools"]["dead"] = {"servers": [self._dead.name]}
+        self._daemon = daemon.Lintel(config, directory)
         self.address = self._daemon.address
-        self.stop = self._daemon.stop
+
+    def stop(self):
+        self._dead.close()
+        self._daemon.stop()
 
 
 class Peer:
@@ -121,12 +151,17 @@ class Peer:
         directory.mkdir(parents=True)
         port = free_port()
         file = directory / "configuration"
+        self._dead = DeadEnd()
         file.write_text(self.template.format(
-            directory=directory, port=port, origin=origin.name, setup=getattr(setup, self.name)))
+            directory=directory, port=port, origin=origin.name, dead=self._dead.name, setup=getattr(setup, self.name),
+            backend=setup.backend))
         program = shutil.which(self.name) or f"/usr/sbin/{self.name}"
-        server = peers.Server([program, *self.arguments(directory, file)], port, directory, self.name)
+        self._server = peers.Server([program, *self.arguments(directory, file)], port, directory, self.name)
         self.address = ("127.0.0.1", port)
-        self.stop = server.close
+
+    def stop(self):
+        self._dead.close()
+        self._server.close()
 
 
 class Haproxy(Peer):

@@ -2,12 +2,10 @@
 
 import re
 
-from ..expect import answered, bad_gateway, ends, got, own_connection, same_connection, stays
+from ..expect import DATE, answered, bad_gateway, ends, got, own_connection, same_connection, stays
 from ..recorder import closing
 from ..row import chunked, get, head, reply, row
 
-DATE = re.compile("(Mon|Tue|Wed|Thu|Fri|Sat|Sun), [0-3][0-9] (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) "
-                  "20[0-9]{2} [0-2][0-9]:[0-5][0-9]:[0-6][0-9] GMT")
 HEAD = head("HEAD / HTTP/1.1")
 
 
