@@ -90,8 +90,8 @@ class Worker {
   std::map<std::string, std::unique_ptr<ListenerState>> listeners_;
   std::list<std::unique_ptr<Listening>> listening_;
   std::vector<Receiving*> receiving_;  ///< Owned by receive().
-  net::Scope control_;   ///< apply and finish.
-  net::Scope sessions_;  ///< serve and receive.
+  net::Scope control_;                 ///< apply and finish.
+  net::Scope sessions_;                ///< serve and receive.
   bool cutting_ = false;
   log::RateLimit accept_errors_{1};
   std::thread thread_;

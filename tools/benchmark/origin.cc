@@ -4,8 +4,9 @@
 //   origin            listens on a free port of 127.0.0.1, prints the port, serves until standard input
 //   closes
 //
-// The last segment of the path names the answer: /128, /16k, /1m, /16m are bodies of that size; /echo answers with
-// the head of the request. A request body is read whole and summed; its sum is in the answer's X-Body-Sum.
+// The last segment of the path names the answer: /128, /16k, /1m, /16m are bodies of that size; /echo answers
+// with the head of the request. A request body is read whole and summed; its sum is in the answer's
+// X-Body-Sum.
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -11,8 +11,8 @@ WantedBind bind_at(std::string_view text) {
   std::string why;
   const bool udp = text.ends_with("/udp");
   if (udp) text.remove_suffix(4);
-  return {*Endpoint::parse(text, why), udp ? config::Protocol::udp : config::Protocol::http, "listener \"web\"",
-          "listeners[web].bind"};
+  return {*Endpoint::parse(text, why), udp ? config::Protocol::udp : config::Protocol::http,
+          "listener \"web\"", "listeners[web].bind"};
 }
 
 std::vector<WantedBind> binds_at(const std::vector<std::string>& texts) {
