@@ -213,6 +213,7 @@ def test_drain_lets_requests_end(start, origin, authority):
         go.set()
         assert client.read_response().body == b"late"
         assert client.at_end()
+    assert lintel.wait() == 0
 
 
 def test_websocket_through_tls(start, origin, authority):
