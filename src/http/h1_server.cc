@@ -181,7 +181,7 @@ Task<Rejection> H1ServerConnection::read_request(H1ServerTransaction& transactio
   }
   transaction.decoder_.start(transaction.parser_.framing(), settings.head, settings.rules.underscore_names);
   if (transaction.parser_.nominates()) transaction.decoder_.set_nominating(&transaction.request.fields);
-  transaction.expect_body();
+  transaction.expect_body(settings);
   if (transaction.request.authority.size == 0)
     set_own_authority(transaction.request, stream_.local(), settings.rules.default_port);
   co_return kAccepted;
@@ -263,9 +263,10 @@ BodyChunk H1ServerTransaction::buffered_body() {
   return take_buffered_body(connection_->ahead_, decoder_, body_allowance_);
 }
 
-/// The head is complete. A client that asked whether to go on may wait for the answer.
-void H1ServerTransaction::expect_body() noexcept {
-  net::Allowance::Terms terms = connection_->handler_.settings().request_body;
+/// The head is complete. A client that asked whether to go on may wait for the answer. `settings`: those that
+/// the head was read by, not those of a configuration that has come since.
+void H1ServerTransaction::expect_body(const ServerSettings& settings) noexcept {
+  net::Allowance::Terms terms = settings.request_body;
   if (request.expects_continue) terms.grace = terms.most;
   body_allowance_.start(terms, connection_->stream_.loop().now());
 }

@@ -99,7 +99,7 @@ class H1ServerTransaction final : public ServerTransaction {
   [[nodiscard]] Framing response_framing(const ResponseHead& head, const BodyChunk& first,
                                          const Fields* trailers) const noexcept;
   [[nodiscard]] bool must_close(const ResponseHead& head) noexcept;
-  void expect_body() noexcept;
+  void expect_body(const ServerSettings& settings) noexcept;
   void ask_for_body() noexcept;
   [[nodiscard]] Result<void> note_write(Result<void> written) noexcept;
 
