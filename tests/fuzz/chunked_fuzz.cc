@@ -8,7 +8,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "http/head_text.h"
+#include "../unit/http/head_text.h"
 #include "http/h1_chunked.h"
 #include "http/h1_serializer.h"
 
