@@ -84,7 +84,7 @@ class Loader {
     report_.add_source(name, text);
     if (files_.size() == 1) report_.locate("", {{name, 1, 1}, ""});
     const YamlNode root = parse_yaml(text, name, report_);
-    parse_document(root, environment_, report_, config_);
+    parse_document(config_type(), root, environment_, report_, &config_);
     const Field& directive = *config_type().find("include");
     for (const YamlNode& pattern : parse_directive(root, directive, environment_, report_))
       include(pattern, name);

@@ -156,8 +156,11 @@ std::string_view Parser::entry(const ObjectType& type, const YamlNode::Entry& en
   const Path inside = path.child(field->key);
   if (field->is_directive() || set_before(*field, entry.value, inside)) return {};
   const Place& place = entry.value.kind == YamlNode::Kind::null ? entry.key.place : entry.value.place;
+  // A list that is given replaces its default; further files add to it (is_repeatable).
+  const bool is_first = report_.find(inside.key) == nullptr;
   report_.locate(inside.key, {place, inside.display});
   if (entry.value.kind != YamlNode::Kind::null) {
+    if (is_first && field->type.access.clear != nullptr) field->type.access.clear(member_of(*field, target));
     value(field->type, entry.value, member_of(*field, target), inside);
     return {};
   }
@@ -368,9 +371,9 @@ void Parser::named(const Type& type, const YamlNode& node, void* target, const P
 
 }  // namespace
 
-void parse_document(const YamlNode& document, const Environment& environment, Report& report,
-                    Config& config) {
-  Parser(environment, report).object(config_type(), document, &config, {});
+void parse_document(const ObjectType& type, const YamlNode& document, const Environment& environment,
+                    Report& report, void* target) {
+  Parser(environment, report).object(type, document, target, {});
 }
 
 std::vector<YamlNode> parse_directive(const YamlNode& document, const Field& field,

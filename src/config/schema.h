@@ -43,6 +43,7 @@ struct Access {
   std::size_t (*count)(const void* list) = nullptr;
   const void* (*item)(const void* list, std::size_t index) = nullptr;
   void* (*append)(void* list) = nullptr;  ///< Valid until the next append.
+  void (*clear)(void* list) = nullptr;
   std::string& (*name)(void* element) = nullptr;
   bool (*equal)(const void* a, const void* b) = nullptr;
 };

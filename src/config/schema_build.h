@@ -76,6 +76,7 @@ Access list_access() {
     return &(*static_cast<const List*>(list))[index];
   };
   access.append = [](void* list) -> void* { return &static_cast<List*>(list)->emplace_back(); };
+  access.clear = [](void* list) { static_cast<List*>(list)->clear(); };
   if constexpr (requires(T element) {
                   { element.name } -> std::same_as<std::string&>;
                 }) {

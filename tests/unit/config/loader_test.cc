@@ -6,9 +6,47 @@
 #include <filesystem>
 #include <fstream>
 
+#include "config/parse.h"
+#include "config/schema_build.h"
 #include "config/support.h"
 
 using namespace lintel::config;
+
+namespace {
+
+struct WithDefaults {
+  std::vector<std::string> words = {"one", "two"};
+  std::vector<std::string> grown = {"default"};
+};
+
+}  // namespace
+
+TEST_CASE("a list that is given replaces its default; a repeatable one then grows from file to file") {
+  using namespace build;
+  const ObjectType type = object<WithDefaults>(
+      "test",
+      {field(&WithDefaults::words, "words", one_or_many(text(kAnyText)), "Not repeatable."),
+       field(&WithDefaults::grown, "grown", list_of(text(kAnyText)), "As listeners are.").repeatable()});
+  const auto read = [&type](std::initializer_list<std::string_view> files) {
+    WithDefaults value;
+    Report report;
+    int number = 0;
+    for (const std::string_view file : files) {
+      const YamlNode root = parse_yaml(file, std::to_string(++number), report);
+      parse_document(type, root, environment_of({}), report, &value);
+    }
+    CHECK(report.errors() == 0);
+    return value;
+  };
+  using Words = std::vector<std::string>;
+  CHECK(read({"{}"}).words == Words{"one", "two"});
+  CHECK(read({"words:"}).words == Words{"one", "two"});
+  CHECK(read({"words: [three]"}).words == Words{"three"});
+  CHECK(read({"words: three"}).words == Words{"three"});
+  CHECK(read({"words: []"}).words.empty());
+  CHECK(read({"grown: [a]", "grown: [b, c]"}).grown == Words{"a", "b", "c"});
+  CHECK(read({"words: [x]", "grown: [b]"}).words == Words{"x"});
+}
 
 TEST_CASE("a small file gives a Config with every default") {
   const LoadResult result = load(R"(
