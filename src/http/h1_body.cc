@@ -41,6 +41,7 @@ void BodyDecoder::start(const Framing& framing, const HeadLimits& limits,
   bytes_ = 0;
   limit_ = 0;
   broken_ = nullptr;
+  reached_limit_ = Limit::none;
   nominating_ = nullptr;
   done_ = framing.kind == Framing::Kind::none || (framing.kind == Framing::Kind::length && left_ == 0);
   if (framing.kind == Framing::Kind::chunked) chunks_.start(trailers_, limits, underscore_names);
@@ -50,7 +51,10 @@ BodyDecoder::Piece BodyDecoder::decode(std::span<char> in) {
   if (broken_) return {Status::error, 0, {}, broken_};
   const Piece piece = decode_framed(in);
   bytes_ += piece.data.size();
-  if (piece.status == Status::error) broken_ = piece.reason;
+  if (piece.status == Status::error) {
+    broken_ = piece.reason;
+    reached_limit_ = piece.limit;
+  }
   return piece;
 }
 
@@ -64,7 +68,8 @@ BodyDecoder::Piece BodyDecoder::decode_framed(std::span<char> in) {
   }
   if (framing_.kind == Framing::Kind::chunked) {
     const ChunkDecoder::Progress got = chunks_.feed(in);
-    if (got.status == ChunkDecoder::Status::error) return {Status::error, got.consumed, got.data, got.reason};
+    if (got.status == ChunkDecoder::Status::error)
+      return {Status::error, got.consumed, got.data, got.reason, got.limit};
     done_ = got.status == ChunkDecoder::Status::done;
     if (done_ && nominating_) remove_nominated(trailers_, *nominating_);
     return {done_ ? Status::done : Status::need_more, got.consumed, got.data, ""};

@@ -47,6 +47,7 @@ class BodyDecoder {
     std::size_t consumed = 0;  ///< Bytes of the input that belong to the body.
     std::span<char> data;      ///< Decoded bytes, in the input's memory.
     const char* reason = "";
+    Limit limit = Limit::none;  ///< That was reached, where that is the error.
   };
 
   void start(const Framing& framing, const HeadLimits& limits, UnderscoreNames underscore_names) noexcept;
@@ -69,6 +70,8 @@ class BodyDecoder {
   /// What the end of the stream means: done for bodies that end with the connection, else error.
   [[nodiscard]] Status at_end_of_stream() const noexcept;
   [[nodiscard]] bool done() const noexcept { return done_; }
+  /// The limit that broke the body: one of those on heads, which hold for trailers too; else none.
+  [[nodiscard]] Limit reached_limit() const noexcept { return reached_limit_; }
   [[nodiscard]] const Framing& framing() const noexcept { return framing_; }
   /// Trailers, once done; null where there are none.
   [[nodiscard]] const Fields* trailers() const noexcept;
@@ -85,6 +88,7 @@ class BodyDecoder {
   std::uint64_t bytes_ = 0;
   std::uint64_t limit_ = 0;
   const char* broken_ = nullptr;  ///< Why nothing more can be decoded.
+  Limit reached_limit_ = Limit::none;
   bool done_ = true;
   const Fields* nominating_ = nullptr;
   ChunkDecoder chunks_;

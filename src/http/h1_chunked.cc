@@ -183,17 +183,20 @@ const char* ChunkDecoder::step_extension(char c) {
 /// Takes trailer lines up to the empty one.
 ChunkDecoder::Progress ChunkDecoder::read_trailers(std::span<char> in, Progress progress) {
   Buffer& bytes = trailers_->bytes();
-  const auto fail = [&progress](const char* reason) {
+  const auto fail = [&progress](const char* reason, Limit limit = Limit::none) {
     progress.status = Status::error;
     progress.reason = reason;
+    progress.limit = limit;
     return progress;
   };
   while (progress.consumed < in.size()) {
     const std::string_view rest(in.data() + progress.consumed, in.size() - progress.consumed);
     const std::size_t lf = rest.find('\n');
     const std::string_view piece = rest.substr(0, lf == std::string_view::npos ? lf : lf + 1);
-    if (bytes.size() + piece.size() > limits_.head) return fail("the trailers are too large");
-    if (bytes.size() - line_begin_ + piece.size() > limits_.field) return fail("a trailer is too long");
+    if (bytes.size() + piece.size() > limits_.head)
+      return fail("the trailers are too large", Limit::header_size);
+    if (bytes.size() - line_begin_ + piece.size() > limits_.field)
+      return fail("a trailer is too long", Limit::header_field_size);
     bytes.append(piece);
     progress.consumed += piece.size();
     if (lf == std::string_view::npos) break;
@@ -203,6 +206,8 @@ ChunkDecoder::Progress ChunkDecoder::read_trailers(std::span<char> in, Progress 
       progress.status = Status::done;
       return progress;
     }
+    if (trailers_->lines().size() == limits_.count)
+      return fail("there are too many trailers", Limit::header_count);
     if (const char* reason = end_trailer_line(); reason != nullptr) return fail(reason);
   }
   return progress;
@@ -210,7 +215,6 @@ ChunkDecoder::Progress ChunkDecoder::read_trailers(std::span<char> in, Progress 
 
 const char* ChunkDecoder::end_trailer_line() {
   std::vector<Fields::Line>& lines = trailers_->mutable_lines();
-  if (lines.size() == limits_.count) return "there are too many trailers";
   const auto end = static_cast<std::uint32_t>(trailers_->bytes().size());
   Fields::Line line{};
   bool underscore = false;

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "http/h1_head_reader.h"
+#include "http/limit.h"
 #include "http/message.h"
 
 namespace lintel::http {
@@ -19,7 +20,8 @@ class ChunkDecoder {
     std::size_t consumed = 0;  ///< Bytes taken; all of them with need_more.
     std::span<char>
         data;  ///< Decoded bytes, within the input; perhaps empty, also valid with done and error.
-    const char* reason = "";  ///< On errors: a sentence for the log. Static storage.
+    const char* reason = "";    ///< On errors: a sentence for the log. Static storage.
+    Limit limit = Limit::none;  ///< On errors: that was reached, if that is why.
   };
 
   /// Trailer fields go to `trailers`, which is cleared and must outlive the decoding; limits are those of

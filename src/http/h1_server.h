@@ -85,7 +85,10 @@ class H1ServerTransaction final : public ServerTransaction {
   [[nodiscard]] DirectBody direct_sink() noexcept override;
   void gave(std::uint64_t bytes) noexcept override { encoder_.skip(bytes); }
   [[nodiscard]] Upgraded upgraded() noexcept override;
-  [[nodiscard]] Limit closing_limit() const noexcept override { return closing_limit_; }
+  [[nodiscard]] Limit closing_limit() const noexcept override {
+    const Limit of_trailers = decoder_.reached_limit();
+    return of_trailers != Limit::none ? of_trailers : closing_limit_;
+  }
   void abort() noexcept override;
 
  private:

@@ -198,6 +198,22 @@ def test_limits(start, origin, limits, message, status, reason, limit):
     assert not server.requests
 
 
+@pytest.mark.parametrize("trailers,limit", [
+    (b"".join(b"X-%d: 1\r\n" % i for i in range(11)), "header_count"),
+    (b"X: " + b"v" * 1100 + b"\r\n", "header_field_size"),
+    (b"".join(b"X-%d: %s\r\n" % (i, b"v" * 1000) for i in range(5)), "header_size"),
+], ids=["count", "field", "size"])
+def test_limits_on_trailers(start, origin, trailers, limit):
+    """Trailers keep to the limits on heads. The server has the request's head by then."""
+    lintel = start(proxy_to(origin(), listener={"limits": {"header_count": 10, "header_field_size": "1KiB", "target_size": "1KiB",
+                                                           "header_size": "4KiB"}}))
+    got = lintel.ask(request("POST", "/", "Transfer-Encoding: chunked") + b"0\r\n" + trailers + b"\r\n")
+    assert got.status == 400
+    record = lintel.last_record()
+    assert (record["status"], record["end_reason"], record["limit"]) == (400, "client.bad_request", limit)
+    assert lintel.limits_reached() == {limit: 1}
+
+
 def test_within_the_limits(start, origin):
     limits = {"target_size": "100B", "header_count": 3, "body_size": "1KiB", "header_field_size": "1KiB"}
     lintel = start(proxy_to(origin(), listener={"limits": limits}))

@@ -133,6 +133,30 @@ TEST_CASE("body decoder and encoder: what need not be looked at") {
   CHECK(encoder.done());
 }
 
+TEST_CASE("body decoder: trailers keep to the limits on heads, and say which they reached") {
+  HeadLimits limits;
+  limits.head = 64;
+  limits.field = 32;
+  limits.count = 2;
+  const std::string long_value(40, 'v');
+  const std::array<std::pair<std::string, Limit>, 4> cases = {{
+      {"A: 1\r\nB: 2\r\nC: 3\r\n\r\n", Limit::header_count},
+      {"A: " + long_value, Limit::header_field_size},
+      {"A: 1234567890123456789012345\r\nB: 1234567890123456789012345\r\n1234567890", Limit::header_size},
+      {"A B: 1\r\n", Limit::none},
+  }};
+  for (const auto& [trailers, limit] : cases) {
+    CAPTURE(trailers);
+    BodyDecoder decoder;
+    decoder.start(Framing::chunked(), limits, UnderscoreNames::keep);
+    std::string body = "0\r\n" + trailers;
+    CHECK(decoder.decode(body).status == BodyDecoder::Status::error);
+    CHECK(decoder.reached_limit() == limit);
+    decoder.start(Framing::chunked(), limits, UnderscoreNames::keep);
+    CHECK(decoder.reached_limit() == Limit::none);
+  }
+}
+
 TEST_CASE("body decoder: trailers, and none left over from the message before") {
   BodyDecoder decoder;
   decoder.start(Framing::chunked(), {}, UnderscoreNames::drop);
