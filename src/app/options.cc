@@ -36,7 +36,7 @@ constexpr std::array kVerbs = {
              "\"lintel -t -c FILE\" does the same. Exit codes: 0 valid, 1 invalid, 2 bad command line.\n"},
     VerbInfo{"schema", Verb::schema, "lintel schema [--man]", "print the JSON Schema of the configuration",
              "  --man               print the manual page lintel.yaml(5) instead\n"},
-    VerbInfo{"version", Verb::version, "lintel version", "print the version", ""},
+    VerbInfo{"version", Verb::version, "lintel version", "print the version, and what it was built with", ""},
     VerbInfo{"help", Verb::help, "lintel help [COMMAND]", "explain a command", ""},
 };
 
@@ -185,7 +185,7 @@ std::string help_text(Verb topic) {
 }
 
 std::string version_text() {
-  return "lintel " + std::string(kVersion) + ", built with GCC " __VERSION__ "\n";
+  return "lintel " + std::string(version()) + "\nbuilt with " + std::string(built_with()) + "\n";
 }
 
 }  // namespace lintel::app

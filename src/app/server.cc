@@ -141,7 +141,7 @@ void Server::log_start() const {
   }
   std::vector<std::string> admin;
   for (const auto& [name, address] : admin_addresses_) admin.push_back(address.address().to_string());
-  log::info("lintel {} started with {}: {}; {}", kVersion, count_of_workers(workers_.count()), listeners,
+  log::info("lintel {} started with {}: {}; {}", version(), count_of_workers(workers_.count()), listeners,
             admin.empty() ? "no admin listener" : "admin on " + join(admin));
   if (!is_demo_) return;
   if (admin.empty()) log::warn("port {} is taken: the demo runs without its admin listener", kDemoAdminPort);
@@ -216,7 +216,7 @@ Readiness Server::readiness() const noexcept {
 
 proxy::ProcessInfo Server::process_info() const {
   proxy::ProcessInfo info;
-  info.version = kVersion;
+  info.version = version();
   info.config_hash = snapshot_->hash;
   info.start_time = start_time_;
   info.workers = static_cast<std::uint32_t>(workers_.count());

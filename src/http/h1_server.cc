@@ -197,8 +197,8 @@ Task<bool> H1ServerConnection::finish(H1ServerTransaction& transaction) {
   const bool truncated = transaction.head_sent_ && !transaction.encoder_.done();
   if (transaction.aborted_ || truncated) {
     // A length or a missing last chunk shows the cut; a body that ends with the connection needs a reset for
-    // that.
-    if (transaction.encoder_.until_close()) stream_.set_abortive();
+    // that. Nor shall the kernel keep what a client did not take in time.
+    if (transaction.encoder_.until_close() || transaction.pace_.given_up()) stream_.set_abortive();
     co_return false;
   }
   if (transaction.broken_ || transaction.upgraded_) co_return false;

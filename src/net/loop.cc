@@ -102,8 +102,7 @@ void Loop::stop() {
 }
 
 int Loop::poll_timeout(Nanos wait) const noexcept {
-  if (!backlog_.empty() || !ready_.empty() || !simulated_.empty() || uv_backend_timeout(uv_.get()) == 0)
-    return 0;
+  if (!idle() || uv_backend_timeout(uv_.get()) == 0) return 0;
   Nanos until = wait == kNever ? kNever : now_ + wait;
   until = std::min(until, deadlines_.next());
   if (until == kNever) return -1;

@@ -56,6 +56,10 @@ class Loop {
   void turn(Nanos wait);
   /// Makes run() return after its turn. Any thread.
   void stop();
+  /// Whether nothing is ready: only the kernel, another thread or the clock bring more.
+  [[nodiscard]] bool idle() const noexcept {
+    return backlog_.empty() && ready_.empty() && simulated_.empty();
+  }
 
   /// The time at the start of this turn's dispatch.
   [[nodiscard]] Nanos now() const noexcept { return now_; }

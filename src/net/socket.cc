@@ -211,6 +211,10 @@ Task<Result<StreamPtr>> SocketConnector::connect(const SocketAddress& address, N
 
 namespace {
 
+/// Bytes that the kernel keeps for a client beyond what its window lets go out at once. The send buffer alone
+/// would let a client that takes nothing hold megabytes, where segments are large.
+constexpr int kMostUnsent = 128 * 1024;
+
 /// Removes the file of a Unix socket that nobody listens on any more.
 void remove_stale(const SocketAddress& address) {
   const auto* un = reinterpret_cast<const sockaddr_un*>(address.get());
@@ -235,7 +239,9 @@ Result<int> open_listener(const SocketAddress& address, bool reuse_port) {
   } else {
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (reuse_port) setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // Accepted sockets inherit it.
+    // Accepted sockets inherit what follows.
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kMostUnsent, sizeof kMostUnsent);
   }
   if (address.family() == AF_INET6) {
     const int off = 0;

@@ -36,24 +36,30 @@ void PipePool::close(Pipe pipe) noexcept {
 }
 
 PipePool::Pipe PipePool::take(Nanos now) noexcept {
+  if (taken_ == kMostTaken) return {};
   if (!idle_.empty()) {
     const Pipe pipe = idle_.back();
     idle_.pop_back();
+    ++taken_;
     return pipe;
   }
   if (now < retry_at_) return {};
   int ends[2] = {-1, -1};
   if (pipe2(ends, O_NONBLOCK | O_CLOEXEC) == 0) {
     const Pipe pipe{ends[0], ends[1]};
-    if (enlarge(pipe.write_end)) return pipe;
+    if (enlarge(pipe.write_end)) {
+      ++taken_;
+      return pipe;
+    }
     close(pipe);
   }
   retry_at_ = now + kRetryAfter;
   return {};
 }
 
-void PipePool::give(Pipe pipe) {
-  if (idle_.size() == kMostIdle) return close(pipe);
+void PipePool::give(Pipe pipe, bool is_empty) {
+  --taken_;
+  if (!is_empty || idle_.size() == kMostIdle) return close(pipe);
   if (idle_.capacity() == 0) idle_.reserve(kMostIdle);
   idle_.push_back(pipe);
 }
@@ -69,9 +75,7 @@ bool SplicePipe::acquire() noexcept {
 void SplicePipe::release() noexcept {
   if (pipe_.read_end < 0) return;
   const PipePool::Pipe pipe = std::exchange(pipe_, {});
-  // What is in it must not come out of somebody else's pipe.
-  if (std::exchange(held_, 0) != 0) return PipePool::close(pipe);
-  loop_.pipes().give(pipe);
+  loop_.pipes().give(pipe, std::exchange(held_, 0) == 0);
 }
 
 // --- SpliceInAwaiter

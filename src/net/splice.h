@@ -56,15 +56,21 @@ class PipePool {
   PipePool& operator=(const PipePool&) = delete;
   ~PipePool();
 
-  /// An empty pipe; with negative ends if there is none to be had.
+  /// Most that are out at a time: a pipe holds its megabyte for as long as its receiver takes, and slow ones
+  /// may be many. Whoever gets none reads and writes.
+  static constexpr std::size_t kMostTaken = 128;
+
+  /// An empty pipe; with negative ends if there is none to be had. It must come back.
   [[nodiscard]] Pipe take(Nanos now) noexcept;
-  /// Takes an empty pipe back.
-  void give(Pipe pipe);
-  static void close(Pipe pipe) noexcept;
+  /// Takes a pipe back. One that is not empty is closed: what is in it must not come out of somebody else's.
+  void give(Pipe pipe, bool is_empty = true);
 
  private:
+  static void close(Pipe pipe) noexcept;
+
   static constexpr std::size_t kMostIdle = 16;
   std::vector<Pipe> idle_;
+  std::size_t taken_ = 0;
   Nanos retry_at_ = 0;  ///< Until then the kernel is not asked again.
 };
 

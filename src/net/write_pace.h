@@ -22,6 +22,8 @@ class WritePace {
     queued_ = 0;
     looked_ = false;
   }
+  /// Whether a write timed out.
+  [[nodiscard]] bool given_up() const noexcept { return allowance_.left() == 0; }
   /// After a timeout: whether it was for a rate too low, and not for a pause.
   [[nodiscard]] bool too_slow() const noexcept { return allowance_.too_slow(); }
 

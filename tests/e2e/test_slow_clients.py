@@ -4,6 +4,8 @@ import threading
 import time
 
 import pytest
+from harness import tls
+from harness.certificates import Authority
 from harness.daemon import proxy_to
 from harness.environment import eventually
 from harness.wire import Closed, request, response
@@ -66,6 +68,17 @@ def test_a_response_taken_below_the_least_rate(start, origin):
     assert record["end_reason"] == "client.slow_response"
     assert lintel.limits_reached() == {"min_rate_response": 1}
     eventually(lambda: server.open == 0, "the server's connection is closed")
+
+
+def test_a_response_taken_too_slowly_over_tls(start, origin, tmp_path):
+    """Its sender waits in two places, for the socket and with what is encrypted already."""
+    authority = Authority(tmp_path)
+    lintel = start(proxy_to(origin(big_answers), listener={
+        "min_rates": {**RATES, "response": "1MiB/s"}, "tls": {"certificates": [authority.issue("a.test").files]}}))
+    with tls.connect(lintel.address, tls.context(authority.file), "a.test") as client:
+        client.send(request(host="a.test"))
+        lintel.access_log()
+    assert lintel.last_record()["end_reason"] in ("client.slow_response", "client.timeout_write")
 
 
 def test_a_response_taken_at_the_rate_completes(start, origin):

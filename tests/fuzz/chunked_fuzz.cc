@@ -8,7 +8,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "../unit/http/head_text.h"
+#include "http/head_text.h"
 #include "http/h1_chunked.h"
 #include "http/h1_serializer.h"
 

@@ -9,10 +9,8 @@
 #include <cstdlib>
 #include <string>
 
-#include "../unit/http/head_text.h"
-#include "http/h1_serializer.h"
-#include "http/octets.h"
-#include "http/target.h"
+#include "http/head_text.h"
+#include "http/identity.h"
 
 using namespace lintel;
 using namespace lintel::http;
@@ -27,47 +25,6 @@ bool is_error(const std::string& text) {
   return text.size() == 3;
 }
 
-void check_canonical(const RequestHead& head) {
-  Buffer bytes;
-  bytes.append(head.text(head.path));
-  Slice path{0, head.path.size};
-  require(head.text(head.path) == "*" || canonicalize_path(bytes, path) == nullptr);
-  require(bytes.view(path.begin, path.size) == head.text(head.path));
-  bytes.clear();
-  bytes.append(head.text(head.authority));
-  Slice authority{0, head.authority.size};
-  require(canonicalize_authority(bytes, authority, 80) == nullptr);
-  require(bytes.view(0, authority.size) == head.text(head.authority));
-}
-
-void check_identity(std::string_view wire) {
-  RequestHead head;
-  RequestHeadParser parser;
-  parser.start(head, {});
-  const HeadProgress progress = parser.feed(std::span(wire.data(), wire.size()));
-  if (progress.status != HeadStatus::done) return;
-  for (const Fields::Line& line : head.fields.lines())
-    require(is_token(head.fields.name(line)) && !has_control(head.fields.value(line)));
-  if (head.method == Method::connect || head.authority.size == 0) return;
-  check_canonical(head);
-  Buffer out;
-  write_request_head(out, head, parser.framing(), true);
-  RequestHead again;
-  RequestHeadParser second;
-  second.start(again, HeadLimits{.head = 1 << 20, .field = 1 << 20, .target = 1 << 20, .count = 1 << 16});
-  const HeadProgress reread = second.feed(out.span());
-  require(reread.status == HeadStatus::done && reread.consumed == out.size());
-  require(again.text(again.method_text) == head.text(head.method_text));
-  require(again.text(again.authority) == head.text(head.authority));
-  require(again.text(again.path) == head.text(head.path) && again.has_query == head.has_query);
-  require(again.text(again.query) == head.text(head.query) &&
-          again.text(again.upgrade) == head.text(head.upgrade));
-  require(second.framing() == parser.framing() && again.accepts_trailers == head.accepts_trailers);
-  require(again.expects_continue == head.expects_continue);
-  require(test::describe(again.fields) == test::describe(head.fields));
-  require(second.keep_alive() && second.dropped_underscore() == 0);
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -79,6 +36,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string split = test::read_request(wire, first, second);
   // A bad head may break several rules, and which is seen first may depend on the split.
   require(whole == split || (is_error(whole) && is_error(split)));
-  check_identity(wire);
+  require(test::request_identity(wire).difference.empty());
   return 0;
 }

@@ -5,12 +5,14 @@
 //
 //   load --port P [--connections N] [--requests R] [--seconds S] [--path /128] [--length BYTES] [--body
 //   BYTES]
-//        [--routes N] [--fresh]
+//        [--routes N] [--fresh] [--rate PER_SECOND]
 //
 // It opens the connections (each with one unmeasured request), prints "ready", waits for a line on standard
 // input, sends the R requests, prints one line of JSON and keeps the connections until standard input says
 // more or closes.
 // --fresh opens a connection for each request, asks for its end, and waits until the proxy closed it.
+// --rate R sends R requests a second, whether or not earlier ones are answered, while there are free
+// connections; a request's time counts from when it was due.
 // --routes N asks for /app<i><path> of host h<i>.bench, i below N in a scattered order.
 
 #include <arpa/inet.h>
@@ -46,6 +48,7 @@ struct Options {
   std::size_t body = 0;
   std::size_t routes = 0;
   bool fresh = false;
+  double rate = 0;  // 0: the next request when an answer is complete
 };
 
 struct Connection {
@@ -111,7 +114,7 @@ class Load {
   void measure() {
     target_ = options_.requests;
     begin_ = Clock::now();
-    drive(connections_.size());
+    options_.rate > 0 ? drive_at_rate() : drive(connections_.size());
     end_ = Clock::now();
   }
 
@@ -125,10 +128,10 @@ class Load {
     };
     std::printf(
         "{\"completed\": %llu, \"errors\": %llu, \"reconnects\": %llu, \"seconds\": %.6f, \"p50_us\": %.1f, "
-        "\"p99_us\": %.1f, \"first_error\": \"%s\"}\n",
+        "\"p99_us\": %.1f, \"max_us\": %.1f, \"first_error\": \"%s\"}\n",
         static_cast<unsigned long long>(completed_), static_cast<unsigned long long>(errors_),
         static_cast<unsigned long long>(reconnects_), std::chrono::duration<double>(end_ - begin_).count(),
-        at(0.5), at(0.99), first_error_.c_str());
+        at(0.5), at(0.99), at(1), first_error_.c_str());
     std::fflush(stdout);
   }
 
@@ -151,6 +154,37 @@ class Load {
     }
   }
 
+  // Starts each request when it is due, on a connection that is free or on the first that becomes so.
+  void drive_at_rate() {
+    const std::chrono::duration<double> gap(1 / options_.rate);
+    const auto deadline = begin_ + std::chrono::duration<double>(options_.seconds);
+    const auto due = [&](std::uint64_t i) {
+      return begin_ + std::chrono::duration_cast<Clock::duration>(gap * static_cast<double>(i));
+    };
+    std::vector<std::size_t> free;
+    for (std::size_t i = connections_.size(); i-- > 0;) free.push_back(i);
+    paced_ = true;
+    epoll_event events[512];
+    while (completed_ < target_) {
+      for (; !free.empty() && issued_ < target_ && due(issued_) <= Clock::now(); free.pop_back()) {
+        due_ = due(issued_);
+        start(free.back());
+      }
+      const bool waits = free.empty() || issued_ == target_;
+      const auto wait = waits ? std::chrono::nanoseconds(1'000'000'000)
+                              : std::max<std::chrono::nanoseconds>(due(issued_) - Clock::now(), {});
+      const timespec pause{wait.count() / 1'000'000'000, wait.count() % 1'000'000'000};
+      const int ready = epoll_pwait2(epoll_, events, 512, &pause, nullptr);
+      if (Clock::now() > deadline || errors_ > 10) return fail("out of time, or too many errors");
+      for (int i = 0; i < ready; ++i) {
+        const std::size_t index = events[i].data.u64;
+        const bool was_busy = connections_[index].busy;
+        on_event(index, events[i].events);
+        if (was_busy && !connections_[index].busy) free.push_back(index);
+      }
+    }
+  }
+
   // Sends the next request on this connection, opening it first where needed.
   void start(std::size_t index) {
     Connection& c = connections_[index];
@@ -160,7 +194,7 @@ class Load {
     c.head.clear();
     c.body_left = -1;
     c.busy = true;
-    c.begin = Clock::now();
+    c.begin = paced_ ? due_ : Clock::now();
     if (c.fd < 0) {
       open(index);
     } else {
@@ -275,7 +309,7 @@ class Load {
       drop(c);
       ++reconnects_;
     }
-    if (!warming_up_) start(index);
+    if (!warming_up_ && !paced_) start(index);
   }
 
   void drop(Connection& c) {
@@ -291,7 +325,7 @@ class Load {
     drop(c);
     c.busy = false;
     ++completed_;
-    start(index);
+    if (!paced_) start(index);
   }
 
   void fail(const char* why) {
@@ -305,6 +339,8 @@ class Load {
   std::vector<Connection> connections_;
   std::vector<std::uint32_t> latencies_;
   bool warming_up_ = false;
+  bool paced_ = false;
+  Clock::time_point due_;
   std::uint64_t target_ = 0;
   std::uint64_t issued_ = 0;
   std::uint64_t completed_ = 0;
@@ -341,6 +377,7 @@ Options parse(int argc, char** argv) {
   options.body = static_cast<std::size_t>(number("--body", 0));
   options.routes = static_cast<std::size_t>(number("--routes", 0));
   options.fresh = given.contains("--fresh");
+  options.rate = number("--rate", 0);
   return options;
 }
 

@@ -29,10 +29,10 @@ def say(text):
 
 
 def build_helpers():
-    """Compiles the origin and the load generator where they are older than their sources; returns their folder."""
+    """Compiles the origin and the clients where they are older than their sources; returns their folder."""
     folder = ROOT / "build" / "benchmark"
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("origin", "load"):
+    for name in ("origin", "load", "slow"):
         source, program = Path(__file__).parent / f"{name}.cc", folder / name
         if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
             subprocess.run(["g++", "-std=c++20", "-O3", "-o", program, source], check=True)

@@ -1,8 +1,8 @@
 // The origin of tools/bench: one thread, one epoll, keep-alive, nothing per request that could be left out,
 // so that the core it shares with the load generator is not what limits a proxy.
 //
-//   origin            listens on a free port of 127.0.0.1, prints the port, serves until standard input
-//   closes
+//   origin [SEGMENT]  listens on a free port of 127.0.0.1, prints the port, serves until standard input
+//                     closes; sends segments of at most so many bytes
 //
 // The last segment of the path names the answer: /128, /16k, /1m, /16m are bodies of that size; /echo answers
 // with the head of the request. A request body is read whole and summed; its sum is in the answer's
@@ -27,9 +27,9 @@
 namespace {
 
 struct Connection {
-  std::string in;   // an unfinished head
-  std::string out;  // what the socket did not take yet
-  std::size_t sent = 0;
+  std::string in;        // an unfinished head
+  std::string_view out;  // what the socket did not take yet: of an answer that all share, or of `own`
+  std::string own;
   std::uint64_t body_left = 0;
   std::uint64_t sum = 0;
   std::string head;  // of the request whose body is being read
@@ -78,8 +78,9 @@ class Origin {
     missing_ = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
   }
 
-  int listen_on_loopback() {
+  int listen_on_loopback(int segment) {
     listener_ = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    if (segment > 0) setsockopt(listener_, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment);
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -175,30 +176,34 @@ class Origin {
     std::string name(path.substr(path.rfind('/') + 1));
     connection.close_after = field(head, "connection").starts_with("close");
     if (name == "echo") {
-      connection.out += answer_with(head);
+      put(connection, answer_with(head));
     } else if (head.starts_with("POST")) {
-      connection.out += answer_with("ok", "X-Body-Sum: " + std::to_string(connection.sum) + "\r\n");
-    } else if (auto found = answers_.find(name); found != answers_.end()) {
-      connection.out += found->second;
+      put(connection, answer_with("ok", "X-Body-Sum: " + std::to_string(connection.sum) + "\r\n"));
+    } else if (auto found = answers_.find(name); found == answers_.end()) {
+      put(connection, missing_);
+    } else if (connection.out.empty()) {
+      connection.out = found->second;
     } else {
-      connection.out += missing_;
+      put(connection, found->second);
     }
   }
 
+  static void put(Connection& connection, std::string_view answer) {
+    connection.own = std::string(connection.out).append(answer);
+    connection.out = connection.own;
+  }
+
   bool flush(int fd, Connection& connection) {
-    while (connection.sent < connection.out.size()) {
-      ssize_t put = send(fd, connection.out.data() + connection.sent, connection.out.size() - connection.sent,
-                         MSG_NOSIGNAL);
-      if (put < 0) {
+    while (!connection.out.empty()) {
+      const ssize_t sent = send(fd, connection.out.data(), connection.out.size(), MSG_NOSIGNAL);
+      if (sent < 0) {
         if (errno != EAGAIN) return false;
         if (!connection.writing) watch(fd, EPOLLIN | EPOLLOUT, EPOLL_CTL_MOD);
         connection.writing = true;
         return true;
       }
-      connection.sent += static_cast<std::size_t>(put);
+      connection.out.remove_prefix(static_cast<std::size_t>(sent));
     }
-    connection.out.clear();
-    connection.sent = 0;
     if (connection.writing) watch(fd, EPOLLIN, EPOLL_CTL_MOD);
     connection.writing = false;
     return !connection.close_after;
@@ -214,9 +219,9 @@ class Origin {
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
   static Origin origin;
-  std::printf("%d\n", origin.listen_on_loopback());
+  std::printf("%d\n", origin.listen_on_loopback(argc > 1 ? std::atoi(argv[1]) : 0));
   std::fflush(stdout);
   origin.run();
   return 0;

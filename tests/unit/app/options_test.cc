@@ -5,6 +5,8 @@
 #include <sstream>
 #include <vector>
 
+#include "app/version.h"
+
 namespace lintel::app {
 namespace {
 
@@ -81,6 +83,18 @@ TEST_CASE("command lines that are refused say what to do") {
     CAPTURE(options.error());
     CHECK(options.error().find(one.says) != std::string::npos);
     CHECK(options.error().find('\n') == std::string::npos);
+  }
+}
+
+TEST_CASE("the version, and the libraries") {
+  const std::string text = version_text();
+  CHECK(text.starts_with("lintel " + std::string(version()) + "\n"));
+  for (const char* name : {"libuv ", "llhttp ", "OpenSSL ", "spdlog ", "yaml-cpp "}) {
+    CAPTURE(name);
+    const std::size_t at = text.find(name);
+    REQUIRE(at != std::string::npos);
+    const char digit = text[at + std::string_view(name).size()];
+    CHECK((digit >= '0' && digit <= '9'));
   }
 }
 

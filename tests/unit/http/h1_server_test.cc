@@ -715,6 +715,9 @@ TEST_CASE_FIXTURE(Fixture, "h1 server: a client that does not read holds the han
     CHECK_FALSE(done);
     pass(200 * kMs);
     CHECK(script.log == "/big\nwrite too_slow\n");
+    wire->read_on();
+    settle(loop);
+    CHECK(wire->error == ErrorCode::reset);  // Nothing is kept for it any longer.
   }
   SUBCASE("something was taken: after the timeout") {
     wire->read_on();

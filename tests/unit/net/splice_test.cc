@@ -2,9 +2,11 @@
 
 #include <doctest/doctest.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <string>
+#include <vector>
 
 #include "net/memory_stream.h"
 #include "socket_pair.h"
@@ -172,6 +174,27 @@ TEST_CASE_FIXTURE(Splicing, "splice: without pipes it says so and moves nothing"
   const PipePool::Pipe later = loop->pipes().take(clock.now() + 2 * kSecond);
   CHECK(later.read_end >= 0);  // but later.
   loop->pipes().give(later);
+}
+
+TEST_CASE("splice: few pipes are out at a time, and what is in one is for nobody else") {
+  ManualClock clock;
+  PipePool pool;
+  std::vector<PipePool::Pipe> taken;
+  for (std::size_t i = 0; i < PipePool::kMostTaken; ++i) {
+    taken.push_back(pool.take(clock.now()));
+    REQUIRE(taken.back().read_end >= 0);
+  }
+  CHECK(pool.take(clock.now()).read_end < 0);
+  const PipePool::Pipe full = taken.back();
+  REQUIRE(write(full.write_end, "x", 1) == 1);
+  taken.pop_back();
+  pool.give(full, false);
+  const PipePool::Pipe fresh = pool.take(clock.now());
+  REQUIRE(fresh.read_end >= 0);
+  char byte = 0;
+  CHECK(read(fresh.read_end, &byte, 1) < 0);
+  taken.push_back(fresh);
+  for (const PipePool::Pipe pipe : taken) pool.give(pipe);
 }
 
 TEST_CASE("splice: streams in memory are not for it") {

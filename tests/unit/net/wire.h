@@ -61,6 +61,11 @@ class Wire {
   /// What has come since the last call.
   std::string take() { return std::exchange(received, {}); }
   [[nodiscard]] bool open() const noexcept { return stream_ != nullptr; }
+  /// Whether something that was sent is still waiting to be taken.
+  [[nodiscard]] bool sending() const noexcept { return writing_; }
+  /// Whether there is something that was not read yet, and room for something to be sent.
+  [[nodiscard]] bool readable() const noexcept { return stream_->is_readable(); }
+  [[nodiscard]] bool writable() const noexcept { return !writing_ && stream_->is_writable(); }
   /// Nothing more will come: the end of the stream or a reset was seen.
   [[nodiscard]] bool over() const noexcept { return ended || error; }
 

@@ -1,0 +1,229 @@
+"""tools/siege: thousands of slow clients against Lintel, and what its other clients notice of it."""
+
+import argparse
+import http.client
+import json
+import os
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from main import LOAD_CORE, ROOT, Helper, build_helpers, say
+from proxies import PROXY_CORE, free_port
+
+
+def configuration(port, admin, origin, arguments, folder):
+    return f"""
+workers: 1
+log: {{level: warn}}
+access_log: {{path: {folder}/access.log}}
+admin: {{bind: "127.0.0.1:{admin}"}}
+listeners:
+  - name: web
+    bind: ["127.0.0.1:{port}"]
+    timeouts: {{header: {arguments.grace}}}
+    min_rates: {{grace: {arguments.grace}}}
+    limits: {{requests_per_connection: 1000000000, connection_age: 24h}}
+    pool: origin
+pools:
+  origin: {{servers: ["127.0.0.1:{origin}"]}}
+"""
+
+
+#: Bytes of a segment; with the loopback's 64 KiB the kernel would keep megabytes for each slow client.
+ETHERNET = 1448
+
+
+class Lintel:
+    """The daemon under siege, and a thread that watches its memory and descriptors."""
+
+    def __init__(self, program, origin, arguments, folder):
+        self.port, self.admin = free_port(), free_port()
+        file = Path(folder) / "lintel.yaml"
+        file.write_text(configuration(self.port, self.admin, origin, arguments, folder), encoding="ascii")
+        self.stderr = Path(folder) / "stderr"
+        with open(self.stderr, "wb") as errors:
+            self.process = subprocess.Popen([program, "run", "-c", str(file)], stdin=subprocess.DEVNULL, stderr=errors,
+                                            preexec_fn=lambda: os.sched_setaffinity(0, {PROXY_CORE}))
+        self.peak_rss = self.peak_files = 0
+        self._over = threading.Event()
+        self._watcher = threading.Thread(target=self._watch)
+        deadline = time.monotonic() + 20
+        while not self._ready():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.process.kill()
+                raise RuntimeError(f"lintel does not serve: {self.stderr.read_text()[-2000:]}")
+            time.sleep(0.05)
+        self._watcher.start()
+
+    def get(self, path):
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin, timeout=20)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
+
+    def _ready(self):
+        try:
+            return self.get("/readyz")[0] == 200
+        except OSError:
+            return False
+
+    def rss(self):
+        return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{self.process.pid}/status").read_text())[1]) * 1024
+
+    def _watch(self):
+        while not self._over.wait(0.1):
+            try:
+                self.peak_rss = max(self.peak_rss, self.rss())
+                self.peak_files = max(self.peak_files, len(os.listdir(f"/proc/{self.process.pid}/fd")))
+            except (OSError, TypeError):
+                return  # It has ended.
+
+    def limits(self):
+        [listener] = json.loads(self.get("/v1/stats")[1])["listeners"]
+        return {name: count for name, count in listener["limits_reached"].items() if count}
+
+    def stop(self):
+        """Ends it; its exit status."""
+        self._over.set()
+        self._watcher.join()
+        self.process.terminate()
+        try:
+            return self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()
+
+
+def good_clients(load, port, seconds, arguments):
+    """Requests at a fixed rate for that long; their figures."""
+    helper = Helper([load, "--port", port, "--connections", 64, "--requests", int(seconds * arguments.rate), "--rate",
+                     arguments.rate, "--seconds", seconds + 60, "--length", 128])
+    try:
+        helper.line()
+        helper.go_on()
+        return json.loads(helper.line())
+    finally:
+        helper.end()
+
+
+def run(arguments, folder):
+    helpers = build_helpers()
+    origin = Helper([helpers / "origin", ETHERNET])
+    lintel = slow = status = None
+    try:
+        lintel = Lintel(arguments.lintel, int(origin.line()), arguments, folder)
+        good_clients(helpers / "load", lintel.port, 2, arguments)  # Warm-up.
+        say(f"quiet: {arguments.quiet:g} s, {arguments.rate:g} requests/s")
+        quiet = good_clients(helpers / "load", lintel.port, arguments.quiet, arguments)
+        rss_before = lintel.rss()
+        slow = Helper([helpers / "slow", "--port", lintel.port, "--clients", arguments.clients, "--interval",
+                       arguments.interval])
+        say(f"{arguments.clients} slow clients gather")
+        slow.line()
+        say(f"siege: {arguments.seconds:g} s")
+        siege = good_clients(helpers / "load", lintel.port, arguments.seconds, arguments)
+        slow.go_on()
+        held = json.loads(slow.line())
+        limits = lintel.limits()
+    finally:
+        if slow:
+            slow.end()
+        if lintel:
+            status = lintel.stop()
+        origin.end()
+    if status != 0:
+        raise RuntimeError(f"lintel ended with status {status}: {lintel.stderr.read_text()[-2000:]}")
+    return {"quiet": quiet, "siege": siege, "slow": held, "limits": limits, "rss_before": rss_before,
+            "rss_peak": lintel.peak_rss, "files_peak": lintel.peak_files}
+
+
+def judge(result, arguments):
+    """What is not as it must be."""
+    wrong = []
+    for when in ("quiet", "siege"):
+        if result[when]["errors"]:
+            wrong.append(f"{result[when]['errors']} requests failed ({when}), first: {result[when]['first_error']}")
+    ratio = result["siege"]["p99_us"] / result["quiet"]["p99_us"]
+    if arguments.most_ratio and ratio > arguments.most_ratio:
+        wrong.append(f"p99 is {ratio:.2f} times its quiet value, more than {arguments.most_ratio:g}")
+    if result["slow"]["held"] < 0.8 * arguments.clients:
+        wrong.append(f"only {result['slow']['held']} slow clients were there at a time")
+    each = (result["rss_peak"] - result["rss_before"]) / arguments.clients
+    if each > arguments.most_memory * 1024:
+        wrong.append(f"{each / 1024:.1f} KiB of memory per slow client, more than {arguments.most_memory:g}")
+    return wrong
+
+
+def report(result):
+    yield "| good clients | requests | failed | p50 | p99 | longest |"
+    yield "| --- | ---: | ---: | ---: | ---: | ---: |"
+    for when in ("quiet", "siege"):
+        row = result[when]
+        yield (f"| {when} | {row['completed']} | {row['errors']} | {row['p50_us'] / 1000:.2f} ms "
+               f"| {row['p99_us'] / 1000:.2f} ms | {row['max_us'] / 1000:.1f} ms |")
+    yield ""
+    yield "| slow clients | opened | dropped | longest life |"
+    yield "| --- | ---: | ---: | ---: |"
+    for kind in ("heads", "bodies", "responses"):
+        row = result["slow"][kind]
+        yield f"| {kind} | {row['opened']} | {row['dropped']} | {row['longest_s']:.1f} s |"
+    yield ""
+    yield f"Slow clients connected at a time: {result['slow']['held']:.0f}."
+    yield f"p99 under siege is {result['siege']['p99_us'] / result['quiet']['p99_us']:.2f} times the quiet one."
+    yield (f"Memory {result['rss_before'] / 2**20:.0f} MiB before, {result['rss_peak'] / 2**20:.0f} MiB at most; "
+           f"{result['files_peak']} open files at most.")
+    yield "Limits reached: " + ", ".join(f"{name} {count}" for name, count in result["limits"].items()) + "."
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(
+        prog="tools/siege", description="Measures good clients alone and then beside many slow ones, a third of which "
+        "trickle heads, a third bodies, and a third take large responses a byte at a time; who is dropped comes back. "
+        "Exit status 1 if a good client loses a request, or p99 or memory pass their bounds.")
+    parser.add_argument("--clients", type=int, default=10000, help="slow clients (10000)")
+    parser.add_argument("--seconds", type=float, default=60, help="how long they are held (60)")
+    parser.add_argument("--quiet", type=float, default=10, help="seconds without them (10)")
+    parser.add_argument("--rate", type=float, default=500, help="requests per second of good clients (500)")
+    parser.add_argument("--interval", type=int, default=1000, help="ms between two bytes of a slow client (1000)")
+    parser.add_argument("--grace", default="10s", help="min_rates.grace and timeouts.header (10s)")
+    parser.add_argument("--most-ratio", type=float, default=2, help="bound for p99 beside the quiet p99; 0: none (2)")
+    parser.add_argument("--most-memory", type=float, default=64, help="bound for KiB of memory per slow client (64)")
+    parser.add_argument("--lintel", metavar="PATH", default=str(ROOT / "build" / "release" / "lintel"))
+    parser.add_argument("--json", metavar="FILE", help="also write the figures there")
+    return parser.parse_args()
+
+
+def main():
+    arguments = parse_arguments()
+    if os.cpu_count() > 1:
+        os.sched_setaffinity(0, {LOAD_CORE})
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    needed = arguments.clients * 5 // 3 + 1000  # Two thirds of them have a connection to the origin.
+    if hard < needed:
+        sys.exit(f"tools/siege: {arguments.clients} slow clients need a limit of {needed} open files, and it is {hard}")
+    with tempfile.TemporaryDirectory(prefix="lintel-siege-") as folder:
+        try:
+            result = run(arguments, folder)
+        except RuntimeError as error:
+            sys.exit(f"tools/siege: {error}")
+    print("\n".join(report(result)))
+    if arguments.json:
+        Path(arguments.json).write_text(json.dumps(result, indent=1), encoding="utf-8")
+    wrong = judge(result, arguments)
+    for each in wrong:
+        print(f"tools/siege: {each}", file=sys.stderr)
+    sys.exit(1 if wrong else 0)
+
+
+if __name__ == "__main__":
+    main()
