@@ -160,11 +160,11 @@ Task<Result<BodyChunk>> pull_body(net::Stream& stream, ReadAhead& ahead, BodyDec
     } else {
       ahead.keep(in.subspan(piece.consumed));
     }
-    if (piece.status == BodyDecoder::Status::error) {
-      co_return fail({ErrorCode::protocol, source, false, 0, piece.reason}, source);
-    }
     if (decoder.over_limit())
       co_return fail({ErrorCode::too_large, source, false, 0, "the body is too large"}, source);
+    // What came before a fault is a piece like any other, so that it does not matter where reads were cut.
+    if (piece.status == BodyDecoder::Status::error && piece.data.empty())
+      co_return fail({ErrorCode::protocol, source, false, 0, piece.reason}, source);
     const bool last = piece.status == BodyDecoder::Status::done;
     if (last || !piece.data.empty()) co_return BodyChunk({piece.data.data(), piece.data.size()}, last);
   }
@@ -176,7 +176,7 @@ BodyChunk take_buffered_body(ReadAhead& ahead, BodyDecoder& decoder, net::Allowa
   const BodyDecoder::Piece piece = decoder.decode(ahead.bytes());
   ahead.consume(piece.consumed);
   allowance.earn(piece.consumed);
-  if (piece.status == BodyDecoder::Status::error || decoder.over_limit()) return {};
+  if (decoder.over_limit()) return {};
   return BodyChunk({piece.data.data(), piece.data.size()}, piece.status == BodyDecoder::Status::done);
 }
 

@@ -22,7 +22,11 @@ inline std::vector<config::Route> look_alikes() {
   std::vector<config::Route> routes;
   const auto add = [&routes](std::vector<std::string> host, std::string path, std::string prefix,
                              std::vector<std::string> method = {}) {
-    routes.emplace_back().match = {std::move(host), std::move(path), std::move(prefix), std::move(method)};
+    config::Match& match = routes.emplace_back().match;
+    match.host = std::move(host);
+    match.path = std::move(path);
+    match.path_prefix = std::move(prefix);
+    match.method = std::move(method);
   };
   for (const char* host : {"a.test", "*.a.test", ""}) {
     const std::vector<std::string> hosts = *host == '\0' ? std::vector<std::string>{} : std::vector{std::string(host)};
