@@ -8,9 +8,9 @@
 #include <cstdlib>
 #include <string>
 
-#include "http/head_text.h"
 #include "http/h1_chunked.h"
 #include "http/h1_serializer.h"
+#include "http/head_text.h"
 
 using namespace lintel;
 using namespace lintel::http;

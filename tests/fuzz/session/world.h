@@ -11,9 +11,9 @@
 #include <string>
 #include <vector>
 
+#include "http/message_reader.h"
 #include "proxy/mini_worker.h"
 #include "session/answers.h"
-#include "http/message_reader.h"
 #include "session/requests.h"
 
 namespace lintel::fuzz {

@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-#include "http/head_text.h"
 #include "http/h1_serializer.h"
+#include "http/head_text.h"
 #include "http/octets.h"
 #include "http/target.h"
 

@@ -23,8 +23,10 @@ class Generator {
   explicit Generator(std::uint64_t seed) : random_(seed) {}
 
   std::string request() {
-    static constexpr std::string_view kMethods[] = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "BREW"};
-    static constexpr std::string_view kHosts[] = {"a.test", "A.Test.", "a:80", "a:8080", "[::1]:81", "127.0.0.1"};
+    static constexpr std::string_view kMethods[] = {"GET",    "HEAD",    "POST", "PUT",
+                                                    "DELETE", "OPTIONS", "BREW"};
+    static constexpr std::string_view kHosts[] = {"a.test", "A.Test.",  "a:80",
+                                                  "a:8080", "[::1]:81", "127.0.0.1"};
     const std::string host(pick(kHosts));
     const bool old = chance(8);
     std::string text(pick(kMethods));
@@ -60,8 +62,9 @@ class Generator {
     return from[below(N)];
   }
   std::string target() {
-    static constexpr std::string_view kParts[] = {"/",  "/a",     "/%41", "/.",  "/..", "/%2e%2e", "/%2F", "//",
-                                                  "/~", "/a.b;c", "/%e9", "/b/", "?",   "?x=1&y",  "/%7E"};
+    static constexpr std::string_view kParts[] = {"/",       "/a",   "/%41", "/.",     "/..",
+                                                  "/%2e%2e", "/%2F", "//",   "/~",     "/a.b;c",
+                                                  "/%e9",    "/b/",  "?",    "?x=1&y", "/%7E"};
     std::string text = "/";
     for (std::size_t i = below(5); i != 0; --i) text += pick(kParts);
     return text;
@@ -75,8 +78,9 @@ class Generator {
     return text;
   }
   std::string shuffled(std::vector<std::string> lines) {
-    static constexpr std::string_view kNames[] = {"X-Nominated", "cookie", "X", "Accept", "Via", "x-Y!#$%&'*+.^`|~z",
-                                                  "Date",        "A_B",    "x", "Server", "Set-Cookie"};
+    static constexpr std::string_view kNames[] = {"X-Nominated",       "cookie", "X",   "Accept", "Via",
+                                                  "x-Y!#$%&'*+.^`|~z", "Date",   "A_B", "x",      "Server",
+                                                  "Set-Cookie"};
     static constexpr std::string_view kColons[] = {": ", ":", ":  \t", ": "};
     for (std::size_t i = below(6); i != 0; --i)
       lines.push_back(std::string(pick(kNames)).append(pick(kColons)).append(value(60)));

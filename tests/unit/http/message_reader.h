@@ -13,7 +13,6 @@ namespace lintel::http::test {
 
 namespace grammar {
 
-
 inline constexpr std::size_t kMostLine = 1 << 16;
 
 inline bool is_digit(char c) {
@@ -266,8 +265,10 @@ inline void MessageReader::take_status_line(std::string_view line) {
 
 inline void MessageReader::take_field(std::string_view line, std::vector<Field>& fields) {
   const std::size_t colon = line.find(':');
-  if (colon == std::string_view::npos || !grammar::is_token(line.substr(0, colon)) || !grammar::is_text(line)) return fail();
-  fields.push_back({grammar::lower(line.substr(0, colon)), std::string(grammar::trim(line.substr(colon + 1)))});
+  if (colon == std::string_view::npos || !grammar::is_token(line.substr(0, colon)) || !grammar::is_text(line))
+    return fail();
+  fields.push_back(
+      {grammar::lower(line.substr(0, colon)), std::string(grammar::trim(line.substr(colon + 1)))});
 }
 
 inline void MessageReader::take_size(std::string_view line) {
@@ -285,7 +286,8 @@ inline void MessageReader::end_head() {
   const std::size_t encodings = message_.count("transfer-encoding");
   const std::size_t lengths = message_.count("content-length");
   if (encodings + lengths > 1) return fail();
-  if (encodings == 1 && (grammar::lower(*message_.only("transfer-encoding")) != "chunked" || message_.minor == 0))
+  if (encodings == 1 &&
+      (grammar::lower(*message_.only("transfer-encoding")) != "chunked" || message_.minor == 0))
     return fail();
   if (lengths == 1 && !grammar::read_number(*message_.only("content-length"), left_)) return fail();
   if (request_ && message_.count("host") != 1 && (message_.minor != 0 || message_.count("host") != 0))

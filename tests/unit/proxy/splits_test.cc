@@ -27,18 +27,24 @@ struct Conversation {
 
 const std::vector<Conversation>& conversations() {
   static const std::vector<Conversation> all = {
-      {"plain", kGet + kGet + "HEAD /h HTTP/1.1\r\nHost: a\r\n\r\n" + kGet,
+      {"plain",
+       kGet + kGet + "HEAD /h HTTP/1.1\r\nHost: a\r\n\r\n" + kGet,
        {kOk, "HTTP/1.1 204 No Content\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", kOk}},
       {"bodies",
-       kPost + "POST /c HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTE: trailers\r\n\r\n"
-               "4;x=y\r\nwiki\r\nb\r\npedia in\r\nc\r\n0\r\nX-T: 1\r\n\r\n" + kGet,
+       kPost +
+           "POST /c HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTE: trailers\r\n\r\n"
+           "4;x=y\r\nwiki\r\nb\r\npedia in\r\nc\r\n0\r\nX-T: 1\r\n\r\n" +
+           kGet,
        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n1;e\r\nd\r\n0\r\nX-T: 2\r\n\r\n",
         "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + kOk, kOk}},
       {"upgrade",
        kGet + "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\nclient bytes",
-       {kOk, "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\nserver bytes"}},
+       {kOk,
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\nserver bytes"}},
       {"a request that breaks the rules",
-       kGet + "GET /x HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + kGet,
+       kGet +
+           "GET /x HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" +
+           kGet,
        {kOk}},
       {"an answer that breaks the rules", kGet + kGet, {"HTTP/1.1 200 OK\r\nA : b\r\n\r\n", kOk}},
       {"a broken chunk", kGet, {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz\r\n"}},

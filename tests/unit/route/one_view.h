@@ -29,7 +29,8 @@ inline std::vector<config::Route> look_alikes() {
     match.method = std::move(method);
   };
   for (const char* host : {"a.test", "*.a.test", ""}) {
-    const std::vector<std::string> hosts = *host == '\0' ? std::vector<std::string>{} : std::vector{std::string(host)};
+    const std::vector<std::string> hosts =
+        *host == '\0' ? std::vector<std::string>{} : std::vector{std::string(host)};
     add(hosts, "/admin", "");
     add(hosts, "", "/admin", {"POST", "BREW"});
     add(hosts, "", "/admin/");
@@ -52,7 +53,8 @@ inline std::vector<config::Route> look_alikes() {
 
 /// The path of an accepted target as RFC 3986 has it (6.2.2.2 and 6.2.2.3), segment by segment.
 inline std::string plain_path(std::string_view path) {
-  static constexpr std::string_view kUnreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+  static constexpr std::string_view kUnreserved =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
   std::string decoded;
   for (std::size_t i = 0; i < path.size(); ++i) {
     if (path[i] != '%') {
@@ -92,7 +94,8 @@ struct Views {
 };
 
 /// `wire` is a whole request head in origin form.
-inline Views compare_views(const Router& router, std::string_view wire, const http::RequestRules& rules = {}) {
+inline Views compare_views(const Router& router, std::string_view wire,
+                           const http::RequestRules& rules = {}) {
   const auto match = [&router](const http::RequestHead& head) {
     return router.match(head.host(), head.text(head.path), head.method, head.text(head.method_text));
   };
@@ -118,7 +121,8 @@ inline Views compare_views(const Router& router, std::string_view wire, const ht
   } else if (const std::string_view target = received.text(received.target); target.front() == '/') {
     const std::string_view path = target.substr(0, target.find('?'));
     if (plain_path(path) != views.path) views.difference = "the canonical path is another than RFC 3986's";
-    if (rules.strict_paths && path != views.path) views.difference = "a path that is not canonical was accepted";
+    if (rules.strict_paths && path != views.path)
+      views.difference = "a path that is not canonical was accepted";
   }
   return views;
 }

@@ -21,7 +21,8 @@ class Targets {
 
   std::string head() {
     static constexpr std::string_view kMethods[] = {"GET", "GET", "POST", "HEAD", "BREW", "DELETE"};
-    static constexpr std::string_view kHosts[] = {"a.test", "A.TEST.", "a.test:80", "x.a.test", "b.test", "a.test:81"};
+    static constexpr std::string_view kHosts[] = {"a.test",   "A.TEST.", "a.test:80",
+                                                  "x.a.test", "b.test",  "a.test:81"};
     std::string text(pick(kMethods));
     text.append(" ").append(target()).append(" HTTP/1.1\r\nHost: ").append(pick(kHosts));
     return text.append("\r\n\r\n");
@@ -35,10 +36,10 @@ class Targets {
   }
   std::string target() {
     static constexpr std::string_view kSegments[] = {
-        "admin", "api",  "v1",    "users",   "a",       "b",          "~user", ".well-known", "x",    "",
-        ".",     "..",   "%2e",   "%2E%2e",  ".%2E",    "a%2Fb",      "a%2fb", "%61",         "%41",  "%7euser",
-        "%2F",   "..;x", "v1;p",  "%252e",   "%C3%A9",  "%c3%a9",     "*",     "%2A",         "...",  "a.b",
-        "%20",   "%00",  "%5c",   "\\",      "%",       "%zz",        "\xc3",  "#",           "a%0d", "%61dmin",
+        "admin", "api",  "v1",    "users",   "a",        "b",       "~user", ".well-known", "x",    "",
+        ".",     "..",   "%2e",   "%2E%2e",  ".%2E",     "a%2Fb",   "a%2fb", "%61",         "%41",  "%7euser",
+        "%2F",   "..;x", "v1;p",  "%252e",   "%C3%A9",   "%c3%a9",  "*",     "%2A",         "...",  "a.b",
+        "%20",   "%00",  "%5c",   "\\",      "%",        "%zz",     "\xc3",  "#",           "a%0d", "%61dmin",
         "%3F",   "%23",  "%2e.%", "ad%6Din", "admin%2F", "api%2Fv1"};
     std::string text;
     for (std::size_t i = 1 + below(6); i != 0; --i) text.append("/").append(segment(kSegments));
