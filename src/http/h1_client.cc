@@ -35,12 +35,12 @@ void H1ClientConnection::start(const Settings& settings) noexcept {
   response_deadline_ = kNever;
   announced_idle_ = 0;
   ++exchanges_;
-  upgraded_ = received_ = answered_ = failed_ = false;
+  upgraded_ = sent_ = received_ = answered_ = failed_ = false;
 }
 
 bool H1ClientConnection::reusable() const noexcept {
-  return answered_ && !early_ && !failed_ && parser_.keep_alive() && decoder_.done() && !upgraded_ &&
-         encoder_.done() && ahead_.empty();
+  return answered_ && sent_ && !early_ && !failed_ && parser_.keep_alive() && decoder_.done() && !upgraded_ &&
+         ahead_.empty();
 }
 
 void H1ClientConnection::set_response_deadline(Nanos at) noexcept {
@@ -61,6 +61,7 @@ Task<Result<void>> H1ClientConnection::write_head(const RequestHead& head, BodyC
     failed_ = true;
     co_return fail(written.error(), written.error().retryable);
   }
+  sent_ = encoder_.done();
   co_return written;
 }
 
@@ -73,6 +74,7 @@ Task<Result<void>> H1ClientConnection::write_body(BodyChunk chunk, const Fields*
     failed_ = true;
     co_return fail(written.error(), false);
   }
+  sent_ = encoder_.done();
   co_return written;
 }
 
@@ -112,7 +114,7 @@ Task<Result<BodyChunk>> H1ClientConnection::read_head(ResponseHead& head) {
 Result<BodyChunk> H1ClientConnection::begin_body(const ResponseHead& head, std::span<char> rest,
                                                  bool buffered) {
   answered_ = true;
-  early_ = !encoder_.done();
+  early_ = !sent_;
   announced_idle_ = head.keep_alive_seconds;
   if (head.status == 101) {
     // RFC 9110, 7.8: a server must not switch to a protocol that it was not asked for.

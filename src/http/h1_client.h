@@ -70,6 +70,7 @@ class H1ClientConnection final : public ClientTransaction, public net::Pooled {
   Method method_ = Method::get;
   std::string upgrade_;    ///< The protocol that the request asks to switch to; empty: none.
   bool upgraded_ = false;  ///< The server has switched to it.
+  bool sent_ = false;      ///< All of the request is with the kernel.
   bool received_ = false;  ///< Some byte of a response has come.
   bool answered_ = false;  ///< A final head was read,
   bool early_ = false;     ///< and that before the request was sent in full.

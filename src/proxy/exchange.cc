@@ -45,6 +45,18 @@ struct Exchange {
     request_failure = reason;
     upstream.cancel_read();
   }
+  /// The server did not take all of the request. Only one that takes nothing for too long is given up: else
+  /// what it says is still to be read.
+  void note_unsent(const Error& error) noexcept {
+    const bool stuck = error.code == ErrorCode::timeout && !result.answered;
+    if (stuck) fail_request(upstream_reason(error, Phase::request));
+  }
+  /// An idle connection turned out dead before it took a byte: what it may have to say is no answer to this
+  /// request.
+  void note_dead(const Error& error) noexcept {
+    result.nothing_sent = result.no_answer = true;
+    fail_request(upstream_reason(error, Phase::request));
+  }
   /// Whether the response is to be given up. To be asked before waiting for the server's bytes: what was
   /// canceled earlier found nobody waiting.
   [[nodiscard]] bool must_end() const noexcept { return active.cut || request_failure != EndReason::ok; }
@@ -63,19 +75,28 @@ Task<void> send_request_body(Exchange& ex) {
     const MovedPiece piece = co_await mover.move();
     if (piece.failed == MovedPiece::Failed::read && piece.error.code != ErrorCode::canceled) {
       ex.fail_request(downstream_reason(piece.error, Phase::request));
-      co_return;
+    } else if (piece.failed == MovedPiece::Failed::write) {
+      ex.note_unsent(piece.error);
     }
-    const bool stuck = piece.failed == MovedPiece::Failed::write && piece.error.code == ErrorCode::timeout;
-    if (stuck && !ex.result.answered) {
-      ex.fail_request(upstream_reason(piece.error, Phase::request));
-      co_return;
-    }
-    if (piece.failed != MovedPiece::Failed::no || piece.last) break;
+    if (piece.failed != MovedPiece::Failed::no || piece.last) co_return;
     if (++pieces % kPiecesPerTurn == 0) co_await ex.worker.loop.yield();
-    if (ex.active.cut || ex.response_over) break;
+    if (ex.active.cut || ex.response_over) co_return;
   }
-  // A server may answer, and even close, without reading everything: what it says is still to be read.
-  ex.request_complete();
+}
+
+/// Sends the head with `first`, and the rest of the body as it comes. A server may answer, and even close,
+/// without reading everything: what it says is still to be read then.
+Task<void> send_request(Exchange& ex, BodyChunk first) {
+  const http::Fields* trailers = first.last ? ex.downstream.trailers() : nullptr;
+  const Result<void> sent = co_await ex.upstream.write_head(ex.downstream.request, first, trailers);
+  if (!sent && sent.error().retryable && ex.upstream.reused()) {
+    ex.note_dead(sent.error());
+  } else if (!sent) {
+    ex.note_unsent(sent.error());
+  } else if (!first.last) {
+    co_await send_request_body(ex);
+  }
+  if (ex.request_failure == EndReason::ok) ex.request_complete();
 }
 
 /// Reads heads up to the final one; interim ones go straight on.
@@ -232,21 +253,9 @@ Task<ExchangeResult> exchange(WorkerContext& worker, const RouteContext& route,
                               BodyChunk first, const ActiveExchange& active, Record& record) {
   Exchange ex(worker, route, downstream, upstream, active, record);
   const Nanos sent_at = worker.loop.now();
-  const Result<void> sent =
-      co_await upstream.write_head(downstream.request, first, first.last ? downstream.trailers() : nullptr);
-  if (!sent) {
-    ex.result.reason = upstream_reason(sent.error(), Phase::request);
-    ex.result.nothing_sent = sent.error().retryable;
-    ex.result.no_answer = true;
-    co_return ex.result;
-  }
   net::Scope scope;
-  if (first.last) {
-    ex.request_complete();
-  } else {
-    ex.request_running = true;
-    scope.spawn(send_request_body(ex));
-  }
+  ex.request_running = true;
+  scope.spawn(send_request(ex, first));  // Mostly over at once.
   co_await receive_response(ex, sent_at);
   if (ex.request_running && (ex.result.reason != EndReason::ok || record.status >= 400)) {
     ex.response_over = true;

@@ -342,6 +342,23 @@ def test_final_status_ends_an_upload(start, origin, status):
         sender.join()
 
 
+@pytest.mark.parametrize("body", [2000, 100_000, 1_000_000], ids=["small", "middle", "large"])
+def test_a_refusal_that_a_reset_follows_is_passed_on(start, origin, body):
+    """The server closes with the request unread, which resets the connection while it is being written to."""
+    def script(connection):
+        connection.read_request_head()
+        connection.send(response(413, b"too much", "Connection: close", reason="Content Too Large"))
+        connection.reset()
+
+    server = origin(script)
+    lintel = start(proxy_to(server))
+    for number in range(1, 31):
+        got = lintel.ask(request("POST", "/", body=bytes(body)))
+        assert (got.status, got.body) == (413, b"too much")
+        assert len(server.connections) == number, "one that was answered early is not used again"
+    assert {record["end_reason"] for record in lintel.access_log(30)} == {"ok"}
+
+
 @pytest.mark.parametrize("status", [204, 304])
 @pytest.mark.parametrize("lines", [[], ["ETag: \"x\""], ["Content-Length: 1000"]], ids=["plain", "etag", "length"])
 def test_answers_without_body(start, origin, status, lines):

@@ -366,6 +366,60 @@ TEST_CASE("faults: a server that answers and closes without reading the request 
   CHECK(bench.idle() == 0);
 }
 
+TEST_CASE("faults: a server that answers while the beginning of the request is still being sent is heard") {
+  net::MemoryOptions small;
+  small.first_to_second.capacity = 1000;
+  Bench bench(2, small);
+  bench.servers_read = false;
+  const std::string body = net::pattern(5000);
+  Wire& client = bench.client("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5000\r\n\r\n" + body);
+  bench.server().send("HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\n\r\nbig");
+  SUBCASE("and waits") {}
+  SUBCASE("and closes") {
+    bench.settle();
+    bench.server().close();
+  }
+  SUBCASE("and resets") {
+    bench.server().finish();
+    bench.server().reset();
+  }
+  bench.settle();
+  CHECK(begins(client.received, "HTTP/1.1 413 "));
+  CHECK(body_of(client.received) == "big");
+  CHECK(bench.ends() == "ok");
+  CHECK(bench.accepted.size() == 1);
+  CHECK(bench.idle() == 0);
+}
+
+TEST_CASE("faults: a server that answers well before it has the request is not used again") {
+  net::MemoryOptions small;
+  small.first_to_second.capacity = 1000;
+  Bench bench(1, small);
+  bench.servers_read = false;
+  Wire& client =
+      bench.client("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5000\r\n\r\n" + net::pattern(5000));
+  bench.server().send(kOk);
+  bench.settle();
+  CHECK(client.received == kOk);
+  bench.server().read_on();  // It takes the rest after its answer.
+  bench.settle();
+  CHECK(body_of(bench.server().received).size() == 5000);
+  CHECK(bench.ends() == "ok");
+  CHECK(bench.idle() == 0);
+}
+
+TEST_CASE("faults: a server that says what is wrong before it has any byte of the request is heard") {
+  Bench bench(2);
+  bench.servers_read = false;
+  bench.greeting = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nfull";
+  Wire& client = bench.client(kGet);
+  CHECK(begins(client.received, "HTTP/1.1 503 "));
+  CHECK(body_of(client.received) == "full");
+  CHECK(bench.ends() == "ok");
+  CHECK(bench.accepted.size() == 1);
+  CHECK(bench.idle() == 0);
+}
+
 TEST_CASE("faults: an idle client connection is closed without a word") {
   Bench bench;
   Wire& fresh = bench.client();

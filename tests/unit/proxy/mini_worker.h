@@ -35,6 +35,9 @@ class MiniWorker {
       : connector(loop, upstream, [this](net::StreamPtr end, const SocketAddress& address) {
           accepted.push_back(
               {std::make_unique<Wire>(loop, std::move(end), servers_read), address.to_string()});
+          if (greeting.empty()) return;
+          accepted.back().wire->send(greeting);
+          accepted.back().wire->reset();
         }) {
     config::Listener& listener = config.listeners.emplace_back();
     listener.name = "web";
@@ -116,6 +119,7 @@ class MiniWorker {
   net::Loop loop{clock};
   WorkerStats stats;
   bool servers_read = true;  ///< Whether servers take what the proxy sends.
+  std::string greeting;      ///< If not empty, servers that do not read say this when reached, and reset.
   std::vector<ServerWire> accepted;
   net::MemoryConnector connector;
   WorkerContext worker{loop, connector, stats, 1};
