@@ -11,7 +11,7 @@ from harness.environment import BINARY, ROOT
 def test_slow_clients_cost_good_ones_no_request():
     done = subprocess.run(
         [sys.executable, "-B", ROOT / "tools/benchmark/siege.py", "--lintel", BINARY, "--clients", "300", "--seconds", "5",
-         "--quiet", "1", "--rate", "200", "--grace", "1s", "--interval", "200", "--most-ratio", "0", "--most-memory", "200"],
+         "--quiet", "1", "--rate", "200", "--grace", "1s", "--interval", "200", "--ramp", "500", "--most-ratio", "0", "--most-memory", "200"],
         capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "header_timeout" in done.stdout and "min_rate_request_body" in done.stdout, done.stdout

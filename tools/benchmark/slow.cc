@@ -2,18 +2,19 @@
 // a request for as long as they are let, and come back when they are dropped. Loopback only, bounded by
 // --clients and by standard input.
 //
-//   slow --port P [--clients N] [--interval MS]
+//   slow --port P [--clients N] [--interval MS] [--ramp MS]
 //
 // A third of the clients sends a head, a third a body, one byte every interval; a third takes a large
-// response at that pace. It prints "ready" once nearly all are connected at the same time, goes on until
+// response at that pace. They first come spread over --ramp, so that they do not all go and come back at the
+// same moments. It prints "ready" once nearly all are connected at the same time, goes on until
 // standard input has a line, then prints one line of JSON: how many were connected on average from then on;
 // connections opened, and of those that were dropped how many and how long the longest lived.
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -45,6 +46,7 @@ struct Options {
   int port = 0;
   std::size_t clients = 1000;
   milliseconds interval{1000};
+  milliseconds ramp{0};
 };
 
 struct Client {
@@ -72,10 +74,17 @@ class Slow {
   void run() {
     // The clients' turns are spread over the interval; a turn also opens what was dropped.
     const std::size_t slices =
-        std::max<std::size_t>(1, static_cast<std::size_t>(options_.interval.count() / 20));
+        std::max<std::size_t>(1, static_cast<std::size_t>(options_.interval.count() / 2));
     auto next = Clock::now();
+    const auto begin = next;
     for (std::size_t slice = 0;; slice = (slice + 1) % slices) {
-      for (std::size_t i = slice; i < clients_.size(); i += slices) take_turn(i);
+      const double come =
+          options_.ramp.count() == 0
+              ? 1
+              : (Clock::now() - begin) / std::chrono::duration<double, std::milli>(options_.ramp);
+      const double all = static_cast<double>(clients_.size());
+      const auto here = static_cast<std::size_t>(std::min(come, 1.0) * all);
+      for (std::size_t i = slice; i < here; i += slices) take_turn(i);
       next += options_.interval / slices;
       if (ready_) {
         connected_sum_ += connected_;
@@ -218,6 +227,7 @@ Options parse(int argc, char** argv) {
     if (name == "--port") options.port = static_cast<int>(value);
     if (name == "--clients") options.clients = static_cast<std::size_t>(value);
     if (name == "--interval") options.interval = milliseconds(value);
+    if (name == "--ramp") options.ramp = milliseconds(value);
   }
   return options;
 }
@@ -225,7 +235,10 @@ Options parse(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  setpriority(PRIO_PROCESS, 0, 19);  // The good clients' load generator may share the core.
+  // The good clients' load generator may share the core, and must not be measured by how long it waits for
+  // it.
+  const sched_param none{};
+  sched_setscheduler(0, SCHED_IDLE, &none);
   static Slow slow(parse(argc, argv));
   slow.run();
 }
