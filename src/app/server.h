@@ -56,6 +56,7 @@ class Server {
   [[nodiscard]] tl::expected<void, std::string> open_logs(Prepared& prepared);
   void commit(Prepared prepared);
   void commit_admin(Prepared& prepared);
+  void commit_servers();
   [[nodiscard]] std::vector<std::shared_ptr<Publication>> publications(Prepared& prepared);
   void in_force();
   void end_old_access_log();
@@ -90,6 +91,8 @@ class Server {
   BoundAddresses listeners_;
   BoundAddresses admin_addresses_;
   std::map<std::string, int> admin_numbers_;  ///< LocalServer's, by bind.
+  /// The servers of the configuration in force, by (pool, server).
+  std::map<proxy::NamePair, std::shared_ptr<pool::SharedServer>> servers_;
   std::map<std::string, std::shared_ptr<proxy::ConnectionCount>> counts_;
   std::unique_ptr<LineLog> access_log_;
   std::unique_ptr<LineLog> old_access_log_;  ///< Until every worker has the new one.

@@ -129,6 +129,7 @@ void Server::commit(Prepared prepared) {
   }
   snapshot_ = prepared.loaded.snapshot;
   commit_admin(prepared);
+  commit_servers();
   auto published = publications(prepared);
   for (const std::string& name : prepared.listener_change.closed) {
     listeners_.at(name).remove_file();
@@ -150,6 +151,19 @@ void Server::commit_admin(Prepared& prepared) {
     admin_numbers_.emplace(name, admin_.listen(socket.release()));
   }
   admin_addresses_.merge(prepared.admin);
+}
+
+/// Holds what is known of servers that the configuration goes on with.
+void Server::commit_servers() {
+  decltype(servers_) servers;
+  for (const config::Pool& pool : snapshot_->config.pools) {
+    const std::shared_ptr<pool::SharedPool> shared = workers_.pools().pool(pool.name);
+    for (const config::Server& server : pool.servers) {
+      std::string name = server.address.to_string();
+      servers[{pool.name, name}] = shared->server(name);
+    }
+  }
+  servers_ = std::move(servers);
 }
 
 std::vector<std::shared_ptr<Publication>> Server::publications(Prepared& prepared) {

@@ -61,8 +61,8 @@ struct Worker::Receiving {
   std::string bind;
 };
 
-Worker::Worker(std::uint32_t index, proxy::WorkerStats& stats)
-    : index_(index), stats_(stats), thread_([this] { run(); }) {}
+Worker::Worker(std::uint32_t index, proxy::WorkerStats& stats, std::shared_ptr<pool::SharedPools> pools)
+    : index_(index), stats_(stats), pools_(std::move(pools)), thread_([this] { run(); }) {}
 
 Worker::~Worker() {
   thread_.join();
@@ -72,6 +72,7 @@ void Worker::run() {
   const std::string name = "lintel/" + std::to_string(index_);
   pthread_setname_np(pthread_self(), name.c_str());
   context_.emplace(loop_, connector_, stats_, random_seed());
+  context_->shared_pools = pools_;
   loop_.run();
   listeners_.clear();
   context_.reset();

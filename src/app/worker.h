@@ -42,8 +42,8 @@ struct Publication {
 /// happens on the worker's.
 class Worker {
  public:
-  /// Starts the thread. `stats` outlives the worker.
-  Worker(std::uint32_t index, proxy::WorkerStats& stats);
+  /// Starts the thread. `stats` outlives the worker; `pools` are the process's.
+  Worker(std::uint32_t index, proxy::WorkerStats& stats, std::shared_ptr<pool::SharedPools> pools);
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
   /// Waits for the thread, which ends when it has drained.
@@ -84,6 +84,7 @@ class Worker {
 
   std::uint32_t index_;
   proxy::WorkerStats& stats_;
+  std::shared_ptr<pool::SharedPools> pools_;
   net::Loop loop_;
   net::SocketConnector connector_{loop_};
   std::optional<proxy::WorkerContext> context_;  ///< While the thread runs.

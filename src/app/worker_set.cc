@@ -8,7 +8,7 @@ void WorkerSet::publish(std::vector<std::shared_ptr<Publication>> publications, 
   if (publications.size() < workers_.size()) retire(publications.size());
   while (workers_.size() < publications.size()) {
     stats_.push_back(std::make_unique<proxy::WorkerStats>());
-    workers_.push_back(std::make_unique<Worker>(last_index_++, *stats_.back()));
+    workers_.push_back(std::make_unique<Worker>(last_index_++, *stats_.back(), pools_));
   }
   unconfirmed_ = workers_.size();
   const auto confirmed = [this, done = std::move(done)] {

@@ -22,6 +22,8 @@ class WorkerSet {
   /// All workers must have drained.
   ~WorkerSet() = default;
 
+  /// What the workers have in common of their pools.
+  [[nodiscard]] pool::SharedPools& pools() noexcept { return *pools_; }
   /// Workers in service.
   [[nodiscard]] std::size_t count() const noexcept { return workers_.size(); }
   /// Hands each worker its publication; as many workers as there are publications are in service afterwards:
@@ -43,6 +45,7 @@ class WorkerSet {
   void ended(Worker* worker);
 
   net::Loop& main_;
+  std::shared_ptr<pool::SharedPools> pools_ = std::make_shared<pool::SharedPools>();
   std::vector<std::unique_ptr<proxy::WorkerStats>> stats_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::list<std::unique_ptr<Worker>> retiring_;

@@ -251,7 +251,13 @@ struct Listener {
   friend bool operator==(const Listener&, const Listener&) = default;
 };
 
-enum class Balance : std::uint8_t { round_robin };
+enum class BalanceType : std::uint8_t { round_robin, least_conn, random, two_choices };
+
+/// How a server is chosen.
+struct Balance {
+  BalanceType type = BalanceType::round_robin;
+  friend bool operator==(const Balance&, const Balance&) = default;
+};
 
 struct Server {
   Endpoint address;
@@ -287,7 +293,7 @@ struct Retry {
 
 struct Pool {
   std::string name;
-  Balance balance = Balance::round_robin;
+  Balance balance;
   std::vector<Server> servers;
   SendProxy proxy_protocol = SendProxy::none;
   milliseconds connect_timeout = 3s;  ///< One connection attempt.

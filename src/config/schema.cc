@@ -140,12 +140,27 @@ const ObjectType& retry_type() {
   return type;
 }
 
+const ObjectType& balance_type() {
+  static const ObjectType type = object<Balance>(
+      "balance",
+      {
+          field(&Balance::type, "type", choice({"round-robin", "least-conn", "random", "two-choices"}),
+                "round-robin: in turn; least-conn: the fewest in flight, over all workers; random; "
+                "two-choices: "
+                "of two at random the one with fewer in flight. All of them heed weights."),
+      },
+      "type");
+  return type;
+}
+
 const ObjectType& pool_type() {
   static const ObjectType type = object<Pool>(
       "pool",
       {
-          field(&Pool::balance, "balance", choice({"round-robin"}, "type"),
-                "How a server is chosen for each request."),
+          field(
+              &Pool::balance, "balance", object_of(balance_type()),
+              "How a server is chosen for each request, TCP or UDP session; \"balance: least-conn\" is short "
+              "for the type alone."),
           field(&Pool::servers, "servers", list_of(object_of(server_type())),
                 "The servers: addresses, or mappings with more settings.")
               .required()

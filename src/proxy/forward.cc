@@ -1,7 +1,6 @@
 #include "proxy/forward.h"
 
 #include <array>
-#include <optional>
 #include <span>
 
 #include "proxy/exchange.h"
@@ -30,8 +29,8 @@ struct Attempts {
   std::array<std::uint32_t, Record::kMaxAttempts> tried{};  ///< Servers that failed before anything was sent.
   std::size_t tried_count = 0;
 
-  [[nodiscard]] std::span<const std::uint32_t> excluded() const noexcept {
-    return {tried.data(), tried_count};
+  [[nodiscard]] pool::PickContext context() const noexcept {
+    return {.tried = {tried.data(), tried_count}, .now = worker.loop.now()};
   }
 };
 
@@ -138,20 +137,21 @@ Task<AttemptResult> try_servers(Attempts& at) {
   result.reason = EndReason::pool_no_server;
   const std::uint32_t most = at.pool.pool.config().retry.attempts;
   for (std::uint32_t servers = 0; servers < most; ++servers) {
-    const std::optional<std::uint32_t> index = at.pool.pool.pick(at.excluded());
-    if (!index) co_return result;
+    const pool::Lease lease = at.pool.pool.take(at.context());
+    if (!lease) co_return result;
+    const std::uint32_t index = lease.server();
     if (servers != 0) at.pool.stats->retries.add(static_cast<std::uint32_t>(result.reason));
     Nanos begun = at.worker.loop.now();
-    result = co_await attempt(at, *index, false);
-    note_attempt(at, *index, result, begun);
+    result = co_await attempt(at, index, false);
+    note_attempt(at, index, result, begun);
     if (result.retry_same && !at.active.cut) {
       at.pool.stats->retries.add(static_cast<std::uint32_t>(result.reason));
       begun = at.worker.loop.now();
-      result = co_await attempt(at, *index, true);
-      note_attempt(at, *index, result, begun);
+      result = co_await attempt(at, index, true);
+      note_attempt(at, index, result, begun);
     }
     if (!result.retry_other || at.active.cut) co_return result;
-    if (at.tried_count < at.tried.size()) at.tried[at.tried_count++] = *index;
+    if (at.tried_count < at.tried.size()) at.tried[at.tried_count++] = index;
   }
   co_return result;
 }

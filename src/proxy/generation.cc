@@ -48,7 +48,11 @@ std::unique_ptr<PoolContext> build_pool(const config::Pool& config,
                                         const tls::ClientContext* tls, WorkerContext& worker) {
   const std::string_view tls_identity = tls ? tls->identity() : std::string_view();
   auto context = std::make_unique<PoolContext>(PoolContext{
-      pool::Pool(config, addresses, worker.server_states, worker.workspace.random.next(), tls_identity),
+      pool::Pool(config, {.addresses = addresses,
+                          .states = worker.server_states,
+                          .shared = *worker.shared_pools,
+                          .seed = worker.workspace.random.next(),
+                          .tls_identity = tls_identity}),
       tls,
       worker.stats.pool(config.name),
       {},

@@ -28,12 +28,16 @@ struct Generation;
 struct WorkerContext {
   WorkerContext(net::Loop& l, net::Connector& c, WorkerStats& s, std::uint64_t seed)
       : loop(l), connector(c), stats(s), workspace(l, seed), server_states(l) {}
+  WorkerContext(const WorkerContext&) = delete;
+  WorkerContext& operator=(const WorkerContext&) = delete;
 
   net::Loop& loop;
   net::Connector& connector;
   WorkerStats& stats;
   http::Workspace workspace;
   pool::ServerStates server_states;
+  /// The process's; one of its own until told otherwise.
+  std::shared_ptr<pool::SharedPools> shared_pools = std::make_shared<pool::SharedPools>();
   log::RateLimit handshake_errors{1};
   std::unique_ptr<net::DatagramBatch> datagrams;  ///< Null until the worker receives any.
   std::unique_ptr<AccessLog> access_log;          ///< Null: none is written.

@@ -1,8 +1,6 @@
 #include "proxy/tcp_session.h"
 
 #include <array>
-#include <optional>
-#include <span>
 
 #include "proxy/forwarded.h"
 #include "proxy/relay.h"
@@ -55,7 +53,7 @@ class TcpSession final : public Session {
   Client& client_;
   const RouteContext& route_;
   net::StreamPtr server_;
-  std::uint32_t server_index_ = 0;
+  pool::Lease lease_;
   RequestId id_;
   Record record_;
   bool cut_ = false;
@@ -94,14 +92,15 @@ Task<EndReason> TcpSession::connect() {
   std::size_t tried_count = 0;
   EndReason reason = EndReason::pool_no_server;
   const std::uint32_t most = pool().pool.config().retry.attempts;
-  for (std::uint32_t servers = 0; servers < most && !server_; ++servers) {
-    const std::span<const std::uint32_t> excluded(tried.data(), tried_count);
-    const std::optional<std::uint32_t> index = pool().pool.pick(excluded);
-    if (!index) break;
+  for (std::uint32_t servers = 0; servers < most; ++servers) {
+    lease_ = pool().pool.take({.tried = {tried.data(), tried_count}, .now = worker_.loop.now()});
+    if (!lease_) break;
     if (servers != 0) pool().stats->retries.add(static_cast<std::uint32_t>(reason));
-    reason = co_await attempt(*index);
+    reason = co_await attempt(lease_.server());
     if (cut_) co_return EndReason::local_shutdown;
-    if (tried_count < tried.size()) tried[tried_count++] = *index;
+    if (server_) break;
+    if (tried_count < tried.size()) tried[tried_count++] = lease_.server();
+    lease_.end();
   }
   co_return reason;
 }
@@ -118,14 +117,13 @@ Task<EndReason> TcpSession::attempt(std::uint32_t index) {
     pool().server_stats[index]->errors.add(static_cast<std::uint32_t>(reason));
   } else {
     if (!cut_) server_ = std::move(*stream);
-    server_index_ = index;
   }
   record_.add_attempt({server.name, 0, reason, worker_.loop.now() - begun});
   co_return reason;
 }
 
 Task<void> TcpSession::relay_bytes() {
-  ServerStats& stats = *pool().server_stats[server_index_];
+  ServerStats& stats = *pool().server_stats[lease_.server()];
   stats.sessions.add();
   stats.active.add();
   RelayCount in{0, &route_.sessions->bytes_in};

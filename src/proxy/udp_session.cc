@@ -56,18 +56,19 @@ EndReason UdpSession::connect() {
   pool::Pool& pool = route_.pool->pool;
   EndReason reason = EndReason::pool_no_server;
   for (std::uint32_t most = pool.config().retry.attempts; record_.attempt_count < most;) {
-    const std::optional<std::uint32_t> index = pool.pick({tried_.data(), tried_count_});
-    if (!index) return reason;
-    const pool::Server& server = pool.servers()[*index];
-    server_index_ = *index;
+    const Nanos now = owner_.worker_.loop.now();
+    lease_ = pool.take({.tried = {tried_.data(), tried_count_}, .now = now});
+    if (!lease_) return reason;
+    const std::uint32_t index = lease_.server();
+    const pool::Server& server = pool.servers()[index];
     record_.server = server.name;
-    attempt_begun_ = owner_.worker_.loop.now();
-    route_.pool->server_stats[*index]->active.add();
+    attempt_begun_ = now;
+    route_.pool->server_stats[index]->active.add();
     const Result<int> fd = net::connect_datagrams(server.state->address());
     Result<void> started = fd ? Result<void>() : Result<void>(tl::unexpected(fd.error()));
     if (fd) started = server_.emplace(owner_.worker_.loop, *fd, *this).start(net::Loop::Order::urgent);
     if (started) {
-      route_.pool->server_stats[*index]->sessions.add();
+      route_.pool->server_stats[index]->sessions.add();
       touch();
       return EndReason::ok;
     }
@@ -79,12 +80,13 @@ EndReason UdpSession::connect() {
 
 /// Closes the connection to the server and notes how it was.
 void UdpSession::leave_server(EndReason reason) noexcept {
-  ServerStats& stats = *route_.pool->server_stats[server_index_];
+  ServerStats& stats = *route_.pool->server_stats[lease_.server()];
   stats.active.sub();
   if (reason != EndReason::ok) stats.errors.add(static_cast<std::uint32_t>(reason));
   server_.reset();
   record_.add_attempt({record_.server, 0, reason, owner_.worker_.loop.now() - attempt_begun_});
-  if (tried_count_ < tried_.size()) tried_[tried_count_++] = server_index_;
+  if (tried_count_ < tried_.size()) tried_[tried_count_++] = lease_.server();
+  lease_.end();
 }
 
 /// Goes on with another server after this one refused. False, and the session is gone, if there is none.

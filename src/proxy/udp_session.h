@@ -67,7 +67,7 @@ class UdpSession final : public Session, public UdpTable::Node, public net::Data
   net::DatagramRoute client_;
   std::optional<net::DatagramSocket> own_;  ///< Towards the client, once moved out.
   std::optional<net::DatagramSocket> server_;
-  std::uint32_t server_index_ = 0;
+  pool::Lease lease_;
   std::array<std::uint32_t, Record::kMaxAttempts> tried_{};
   std::size_t tried_count_ = 0;
   /// The first datagram, until the server has answered: if it refuses, another one gets it.

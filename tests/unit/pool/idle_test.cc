@@ -26,9 +26,13 @@ struct Fixture {
   Loop loop{clock};
   http::Workspace workspace{loop, 1};
   ServerStates states{loop};
+  pool::SharedPools shared;
   std::vector<std::unique_ptr<Wire>> servers;
   std::shared_ptr<ServerState> state = states.find("app", *SocketAddress::from_ip("10.0.0.1", 80));
 
+  [[nodiscard]] pool::PoolParts parts(std::span<const SocketAddress> addresses) {
+    return {.addresses = addresses, .states = states, .shared = shared};
+  }
   /// A connection whose far end is servers.back(); with `answer` it has served one exchange.
   H1ClientPtr connection(std::string_view answer = "") {
     auto [mine, theirs] = make_memory_pair(loop);
@@ -191,14 +195,14 @@ TEST_CASE_FIXTURE(Fixture, "idle: pools of the same identity share, others do no
   std::string why;
   config.servers.emplace_back().address = *Endpoint::parse("10.0.0.1:80", why);
   const SocketAddress addresses[] = {*SocketAddress::from_ip("10.0.0.1", 80)};
-  auto old = std::make_unique<Pool>(config, addresses, states, 0);
+  auto old = std::make_unique<Pool>(config, parts(addresses));
   const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
   old->checkin(0, connection(ok));
   CHECK(state->idle() == 1);
-  Pool fresh(config, addresses, states, 0);
+  Pool fresh(config, parts(addresses));
   config::Pool renamed = config;
   renamed.name = "other";
-  Pool other(renamed, addresses, states, 0);
+  Pool other(renamed, parts(addresses));
   CHECK_FALSE(other.checkout(0, false));
   old.reset();
   CHECK(fresh.checkout(0, false));
@@ -216,21 +220,4 @@ TEST_CASE_FIXTURE(Fixture, "idle: connections go with the last pool that uses th
   state.reset();
   settle(loop);
   CHECK(servers[0]->ended);
-}
-
-TEST_CASE_FIXTURE(Fixture, "pool: servers without an address or weight get nothing") {
-  config::Pool config;
-  config.name = "app";
-  std::string why;
-  config.servers.emplace_back().address = *Endpoint::parse("10.0.0.1:80", why);
-  config.servers.emplace_back().address = *Endpoint::parse("lost.test:80", why);
-  config.servers.emplace_back().address = *Endpoint::parse("10.0.0.3:80", why);
-  config.servers.back().weight = 0;
-  const SocketAddress addresses[] = {
-      *SocketAddress::from_ip("10.0.0.1", 80), {}, *SocketAddress::from_ip("10.0.0.3", 80)};
-  Pool pool(config, addresses, states, 0);
-  for (int i = 0; i < 5; ++i) CHECK(pool.pick({}) == 0U);
-  const std::uint32_t tried[] = {0};
-  CHECK_FALSE(pool.pick(tried));
-  CHECK(pool.servers()[1].name == "lost.test:80");
 }

@@ -1,0 +1,77 @@
+#include "pool/shared.h"
+
+#include "base/hash.h"
+
+namespace lintel::pool {
+
+SharedServer::SharedServer(std::shared_ptr<SharedPool> pool, std::string_view name)
+    : pool_(std::move(pool)), name_(name), id_(hash_bytes(name)) {}
+
+void SharedServer::set_admin(AdminState state, Nanos now) noexcept {
+  const AdminState before = admin_.exchange(state, std::memory_order_relaxed);
+  if (before == state) return;
+  if (before == AdminState::down) returned_at_.store(now, std::memory_order_relaxed);
+  pool_->changed();
+}
+
+void SharedServer::set_health(Health health, Nanos now) noexcept {
+  const Health before = health_.exchange(health, std::memory_order_relaxed);
+  if (before == health) return;
+  if (health == Health::up) returned_at_.store(now, std::memory_order_relaxed);
+  pool_->changed();
+}
+
+void SharedServer::eject(Nanos until) noexcept {
+  ejected_until_.store(until, std::memory_order_relaxed);
+  returned_at_.store(until, std::memory_order_relaxed);
+  pool_->changed();
+}
+
+void SharedServer::readmit(Nanos now) noexcept {
+  if (ejected_until() <= now) return;
+  ejected_until_.store(now, std::memory_order_relaxed);
+  returned_at_.store(now, std::memory_order_relaxed);
+  pool_->changed();
+}
+
+std::optional<std::uint32_t> SharedServer::weight() const noexcept {
+  const std::int64_t weight = weight_.load(std::memory_order_relaxed);
+  if (weight == kNoWeight) return std::nullopt;
+  return static_cast<std::uint32_t>(weight);
+}
+
+void SharedServer::set_weight(std::optional<std::uint32_t> weight) noexcept {
+  weight_.store(weight ? static_cast<std::int64_t>(*weight) : kNoWeight, std::memory_order_relaxed);
+  pool_->changed();
+}
+
+std::shared_ptr<SharedServer> SharedPool::server(std::string_view name) {
+  const std::lock_guard lock(mutex_);
+  std::weak_ptr<SharedServer>& slot = servers_[std::string(name)];
+  std::shared_ptr<SharedServer> server = slot.lock();
+  if (!server) {
+    server = std::make_shared<SharedServer>(shared_from_this(), name);
+    slot = server;
+  }
+  return server;
+}
+
+void SharedPool::prune() {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(servers_, [](const auto& entry) { return entry.second.expired(); });
+}
+
+std::shared_ptr<SharedPool> SharedPools::pool(std::string_view name) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(pools_, [](const auto& entry) { return entry.second.expired(); });
+  std::weak_ptr<SharedPool>& slot = pools_[std::string(name)];
+  std::shared_ptr<SharedPool> pool = slot.lock();
+  if (!pool) {
+    pool = std::make_shared<SharedPool>(name);
+    slot = pool;
+  }
+  pool->prune();
+  return pool;
+}
+
+}  // namespace lintel::pool

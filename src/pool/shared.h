@@ -1,0 +1,134 @@
+#pragma once
+
+// What the process knows of its servers beyond one worker and one configuration: how much is going on with
+// each, whether it may be used, and with which weight. Found by name, so that it outlives reloads.
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "lintel/balancer.h"
+
+namespace lintel::pool {
+
+/// What an operator wants of a server.
+enum class AdminState : std::uint8_t {
+  ready,  ///< Used as far as it is up.
+  drain,  ///< Gets nothing new but what belongs to it by cookie; what goes on may end.
+  down,   ///< Maintenance: gets nothing at all.
+};
+
+/// What health checks found.
+enum class Health : std::uint8_t { up, down };
+
+class SharedPool;
+
+/// One server, for all workers. Every member function is for any thread. Setters make every worker look at
+/// the pool again at its next pick; what goes on with the server is never touched.
+class SharedServer {
+ public:
+  SharedServer(std::shared_ptr<SharedPool> pool, std::string_view name);
+  SharedServer(const SharedServer&) = delete;
+  SharedServer& operator=(const SharedServer&) = delete;
+
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  [[nodiscard]] SharedPool& pool() const noexcept { return *pool_; }
+  /// A hash of the name, the same in every process.
+  [[nodiscard]] std::uint64_t id() const noexcept { return id_; }
+
+  [[nodiscard]] AdminState admin() const noexcept { return admin_.load(std::memory_order_relaxed); }
+  /// Coming back from `down` begins a slow start, if the pool has one.
+  void set_admin(AdminState state, Nanos now) noexcept;
+
+  /// Up until somebody says otherwise.
+  [[nodiscard]] Health health() const noexcept { return health_.load(std::memory_order_relaxed); }
+  /// Coming up begins a slow start.
+  void set_health(Health health, Nanos now) noexcept;
+
+  /// The moment up to which outlier ejection keeps it out; in the past, or 0: it does not. When the moment
+  /// comes, workers find out by themselves, and a slow start begins.
+  [[nodiscard]] Nanos ejected_until() const noexcept {
+    return ejected_until_.load(std::memory_order_relaxed);
+  }
+  void eject(Nanos until) noexcept;
+  /// Ends an ejection before its time.
+  void readmit(Nanos now) noexcept;
+
+  /// The weight that an operator set in place of the configuration's.
+  [[nodiscard]] std::optional<std::uint32_t> weight() const noexcept;
+  void set_weight(std::optional<std::uint32_t> weight) noexcept;
+
+  /// When the server came back last; 0: it was never away.
+  [[nodiscard]] Nanos returned_at() const noexcept { return returned_at_.load(std::memory_order_relaxed); }
+  /// Whether new requests may go there, as far as what is kept here says.
+  [[nodiscard]] bool is_available(Nanos now) const noexcept {
+    return admin() == AdminState::ready && is_well(now);
+  }
+  /// The same but for what an operator wants.
+  [[nodiscard]] bool is_well(Nanos now) const noexcept {
+    return health() == Health::up && ejected_until() <= now;
+  }
+
+  /// Counts one more, or one less, in flight.
+  void take() noexcept { load.in_flight.fetch_add(1, std::memory_order_relaxed); }
+  void give() noexcept { load.in_flight.fetch_sub(1, std::memory_order_relaxed); }
+
+  alignas(64) ServerLoad load;  // In a cache line of its own: the rest is read by all and seldom written.
+
+ private:
+  static constexpr std::int64_t kNoWeight = -1;
+
+  alignas(64) std::atomic<AdminState> admin_{AdminState::ready};
+  std::atomic<Health> health_{Health::up};
+  std::atomic<Nanos> ejected_until_{0};
+  std::atomic<Nanos> returned_at_{0};
+  std::atomic<std::int64_t> weight_{kNoWeight};
+  const std::shared_ptr<SharedPool> pool_;
+  const std::string name_;
+  const std::uint64_t id_;
+};
+
+/// One pool, for all workers. Every member function is for any thread.
+class SharedPool : public std::enable_shared_from_this<SharedPool> {
+ public:
+  explicit SharedPool(std::string_view name) : name_(name) {}
+  SharedPool(const SharedPool&) = delete;
+  SharedPool& operator=(const SharedPool&) = delete;
+
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  /// Counts the changes of the pool's servers. A worker that sees another number looks at them all again.
+  [[nodiscard]] std::uint64_t epoch() const noexcept { return epoch_.load(std::memory_order_acquire); }
+  void changed() noexcept { epoch_.fetch_add(1, std::memory_order_release); }
+
+  /// The server of that name, made if need be; it lives for as long as somebody holds it. Takes a lock: when
+  /// a configuration comes into force, not for a request.
+  [[nodiscard]] std::shared_ptr<SharedServer> server(std::string_view name);
+
+  /// Forgets the servers that nobody holds any more.
+  void prune();
+
+ private:
+  const std::string name_;
+  std::atomic<std::uint64_t> epoch_{1};
+  std::mutex mutex_;  ///< Over the map only.
+  std::map<std::string, std::weak_ptr<SharedServer>, std::less<>> servers_;
+};
+
+/// All pools of the process that some configuration uses. Any thread.
+class SharedPools {
+ public:
+  /// The pool of that name, made if need be; it lives for as long as somebody holds it or one of its servers.
+  [[nodiscard]] std::shared_ptr<SharedPool> pool(std::string_view name);
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, std::weak_ptr<SharedPool>, std::less<>> pools_;
+};
+
+}  // namespace lintel::pool
