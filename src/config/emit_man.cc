@@ -91,6 +91,8 @@ std::string type_text(const Type& type) {
       return "size";
     case Kind::byte_rate:
       return "rate";
+    case Kind::percent:
+      return "percentage";
     case Kind::choice: {
       std::string out;
       for (const std::string_view word : type.choices) out += (out.empty() ? "" : " | ") + std::string(word);
@@ -117,7 +119,7 @@ std::string type_text(const Type& type) {
 std::string range_text(const Type& type) {
   const Type& inner = type.kind == Kind::optional ? *type.element : type;
   if (inner.kind != Kind::integer && inner.kind != Kind::duration && inner.kind != Kind::size &&
-      inner.kind != Kind::byte_rate)
+      inner.kind != Kind::byte_rate && inner.kind != Kind::percent)
     return {};
   std::string out;
   if (inner.allowed.empty()) {

@@ -184,7 +184,6 @@ class SchemaWriter {
     json_.end_object();
     if (!type.zero_word.empty()) words({type.zero_word});
     if (type.kind == Kind::boolean) words({"on", "off", "yes", "no"});
-    if (!type.long_form.empty()) long_form(type);
     reference("variable");
     json_.end_array();
   }
@@ -200,22 +199,6 @@ class SchemaWriter {
     json_.begin_array();
     for (const std::string_view word : all) json_.string(word);
     json_.end_array();
-  }
-
-  void long_form(const Type& type) {
-    json_.begin_object();
-    json_.member("type", "object");
-    json_.key("additionalProperties");
-    json_.boolean(false);
-    json_.key("properties");
-    json_.begin_object();
-    json_.key(type.long_form);
-    json_.begin_object();
-    json_.member("description", "The same as the plain word.");
-    enumeration(type.choices);
-    json_.end_object();
-    json_.end_object();
-    json_.end_object();
   }
 
   void text(std::string_view pattern) {
@@ -244,6 +227,8 @@ class SchemaWriter {
         return text(kSizePattern);
       case Kind::byte_rate:
         return text(kByteRatePattern);
+      case Kind::percent:
+        return text("^[0-9]+%$");
       case Kind::choice:
         return enumeration(type.choices);
       case Kind::endpoint:

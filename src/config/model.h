@@ -251,11 +251,35 @@ struct Listener {
   friend bool operator==(const Listener&, const Listener&) = default;
 };
 
-enum class BalanceType : std::uint8_t { round_robin, least_conn, random, two_choices };
+enum class BalanceType : std::uint8_t {
+  round_robin,
+  least_conn,
+  random,
+  two_choices,
+  consistent_hash,
+  maglev
+};
+enum class HashSource : std::uint8_t { address, path, uri };
+
+/// What requests are told apart by, for the balancers by hash. At most one of the texts is given, and then in
+/// place of the source.
+struct HashKey {
+  HashSource source = HashSource::address;
+  std::string header;
+  std::string cookie;
+  std::string query;  ///< A parameter's name.
+  Place place;
+  friend bool operator==(const HashKey&, const HashKey&) = default;
+};
 
 /// How a server is chosen.
 struct Balance {
   BalanceType type = BalanceType::round_robin;
+  HashKey on;
+  std::uint32_t max_load = 0;  ///< Percent of a fair share; 0: any.
+  [[nodiscard]] bool hashes() const {
+    return type == BalanceType::consistent_hash || type == BalanceType::maglev;
+  }
   friend bool operator==(const Balance&, const Balance&) = default;
 };
 

@@ -75,6 +75,8 @@ std::string_view kind_title(const Type& type) {
       return "a size such as 64KiB or 10MiB";
     case Kind::byte_rate:
       return "a rate such as 240B/s or 8KiB/s";
+    case Kind::percent:
+      return "a percentage such as 50%";
     case Kind::choice:
       return "a word";
     case Kind::text:
@@ -200,6 +202,7 @@ void Parser::value(const Type& type, const YamlNode& node, void* target, const P
     case Kind::duration:
     case Kind::size:
     case Kind::byte_rate:
+    case Kind::percent:
       return number(type, node, target, path);
     case Kind::choice:
       return choice(type, node, target, path);
@@ -231,6 +234,8 @@ std::optional<std::int64_t> Parser::parse_number(const Type& type, const YamlNod
     if (const auto parsed = parse_size(*content, why)) number = static_cast<std::int64_t>(parsed->value);
   } else if (type.kind == Kind::byte_rate) {
     if (const auto parsed = parse_byte_rate(*content, why)) number = static_cast<std::int64_t>(parsed->value);
+  } else if (type.kind == Kind::percent) {
+    number = parse_percent(*content, why);
   } else if (type.kind == Kind::integer) {
     number = parse_integer(*content, why);
   } else {
@@ -253,17 +258,6 @@ void Parser::number(const Type& type, const YamlNode& node, void* target, const 
 }
 
 void Parser::choice(const Type& type, const YamlNode& node, void* target, const Path& path) {
-  if (node.kind == YamlNode::Kind::map && !type.long_form.empty()) {
-    for (const YamlNode::Entry& each : node.entries) {
-      if (each.key.text == type.long_form) {
-        choice(type, each.value, target, path.child(type.long_form));
-      } else {
-        fail(each.key.place, path, "unknown key " + quote(each.key.text),
-             suggest(each.key.text, {type.long_form}, "known keys"));
-      }
-    }
-    return;
-  }
   const auto content = scalar(node, path, "one of: " + join_words(type.choices));
   if (!content) return;
   const auto found = std::find(type.choices.begin(), type.choices.end(), *content);

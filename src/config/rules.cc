@@ -8,55 +8,11 @@
 #include <string>
 #include <vector>
 
+#include "config/rules_parts.h"
 #include "config/schema.h"
 
 namespace lintel::config {
 namespace {
-
-std::string indexed(std::string_view list, std::size_t index) {
-  return std::string(list) + '[' + std::to_string(index) + ']';
-}
-
-std::string listener_key(std::size_t listener) {
-  return indexed("listeners", listener);
-}
-std::string pool_key(std::size_t pool) {
-  return indexed("pools", pool);
-}
-std::string route_key(std::size_t listener, std::size_t route) {
-  return indexed(listener_key(listener) + ".routes", route);
-}
-
-/// Adds an error at `key` unless that setting is broken already.
-void error(Report& report, const std::string& key, std::string message, std::string suggestion = {}) {
-  if (!report.failed(key))
-    report.add(Severity::error, report.nearest(key), std::move(message), std::move(suggestion));
-}
-
-void warning(Report& report, const std::string& key, std::string message, std::string suggestion = {}) {
-  if (report.failed(key)) return;
-  report.add(Severity::warning, report.nearest(key), std::move(message), std::move(suggestion));
-}
-
-/// As `error`, with a note that shows where the other of the two stands.
-void error_twice(Report& report, const std::string& key, const std::string& first_key, std::string message,
-                 std::string suggestion, std::string note) {
-  if (report.failed(key)) return;
-  Diagnostic& added =
-      report.add(Severity::error, report.nearest(key), std::move(message), std::move(suggestion));
-  report.note(added, report.nearest(first_key).place, std::move(note));
-}
-
-/// Adds an error at `key` that rests on some of its keys being absent: silent if one of `absent`, or a key
-/// that nobody knows, was given and refused.
-void error_if_absent(Report& report, const std::string& key, std::initializer_list<std::string_view> absent,
-                     std::string message, std::string suggestion) {
-  for (const std::string_view name : absent) {
-    if (report.failed(key + '.' + std::string(name))) return;
-  }
-  if (report.failed(key + ".?") || report.broken(key)) return;
-  report.add(Severity::error, report.nearest(key), std::move(message), std::move(suggestion));
-}
 
 /// Calls `visit(route, key, listener index, route index)` for every route.
 template <typename Visit>
@@ -364,39 +320,6 @@ void admin_is_local(const Config& config, Report& report) {
   }
 }
 
-void pool_has_servers(const Config& config, Report& report) {
-  for (std::size_t i = 0; i < config.pools.size(); ++i) {
-    const std::vector<Server>& servers = config.pools[i].servers;
-    const std::string key = pool_key(i) + ".servers";
-    if (servers.empty()) {
-      error(report, key, "the pool has no servers", "add for example servers: [10.0.0.1:8080]");
-    } else if (std::all_of(servers.begin(), servers.end(),
-                           [](const Server& each) { return each.weight == 0; })) {
-      error(report, key, "every server has weight 0, so none would get a request",
-            "give one a weight above 0");
-    }
-  }
-}
-
-void server_addresses(const Config& config, Report& report) {
-  for (std::size_t i = 0; i < config.pools.size(); ++i) {
-    std::set<std::string> seen;
-    const std::vector<Server>& servers = config.pools[i].servers;
-    for (std::size_t j = 0; j < servers.size(); ++j) {
-      const Endpoint& address = servers[j].address;
-      const std::string key = indexed(pool_key(i) + ".servers", j) + ".address";
-      if (address.kind == Endpoint::Kind::any) {
-        error(report, key, "a server needs a host", "write for example 127.0.0.1" + address.to_string());
-      } else if (address.kind != Endpoint::Kind::unix_socket && address.port == 0) {
-        error(report, key, "a server needs a port from 1 to 65535");
-      } else if (!seen.insert(address.to_string()).second) {
-        warning(report, key, "the server " + address.to_string() + " is listed twice in this pool",
-                "use weight to give a server a larger share");
-      }
-    }
-  }
-}
-
 void header_limits_fit(const Config& config, Report& report) {
   for (std::size_t i = 0; i < config.listeners.size(); ++i) {
     const Limits& limits = config.listeners[i].limits;
@@ -478,10 +401,16 @@ constexpr Rule kRules[] = {
     {"pools_exist", "Every pool that a route or listener names is defined.", pools_exist},
     {"header_limits_fit", "header_field_size and target_size are at most header_size.", header_limits_fit},
     {"admin_is_local", "The admin endpoint binds Unix sockets and loopback addresses only.", admin_is_local},
-    {"pool_has_servers", "A pool has at least one server, and one with a weight above 0.", pool_has_servers},
+    {"pool_has_servers", "A pool has at least one server, and one with a weight above 0.",
+     rule::pool_has_servers},
     {"server_addresses",
      "A server has a host and a port; a server that is listed twice in a pool gives a warning.",
-     server_addresses},
+     rule::server_addresses},
+    {"balance_is_complete",
+     "balance.on names one thing and is for consistent-hash and maglev, max_load for consistent-hash; a pool "
+     "of "
+     "tcp or udp listeners has nothing but the client's address to tell sessions apart by.",
+     rule::balance_is_complete},
     {"routes_reachable", "A route behind one without conditions never matches, which gives a warning.",
      routes_reachable},
     {"pools_used", "A pool that no route uses gives a warning.", pools_used},

@@ -140,14 +140,43 @@ const ObjectType& retry_type() {
   return type;
 }
 
+const ObjectType& hash_key_type() {
+  static const ObjectType type = object<HashKey>(
+      "hash_key",
+      {
+          field(&HashKey::source, "source", choice({"address", "path", "uri"}),
+                "address: the client's, without its port; path: of the request; uri: path and query. \"on: "
+                "path\" is short for this alone."),
+          field(&HashKey::header, "header", text(kToken), "The value of this header field.")
+              .example("X-User"),
+          field(&HashKey::cookie, "cookie", text(kToken), "The value of this cookie.").example("session"),
+          field(&HashKey::query, "query", text(kAnyText), "The value of this parameter of the query.")
+              .example("user"),
+      },
+      "source");
+  return type;
+}
+
 const ObjectType& balance_type() {
   static const ObjectType type = object<Balance>(
       "balance",
       {
-          field(&Balance::type, "type", choice({"round-robin", "least-conn", "random", "two-choices"}),
+          field(&Balance::type, "type",
+                choice({"round-robin", "least-conn", "random", "two-choices", "consistent-hash", "maglev"}),
                 "round-robin: in turn; least-conn: the fewest in flight, over all workers; random; "
                 "two-choices: "
-                "of two at random the one with fewer in flight. All of them heed weights."),
+                "of two at random the one with fewer in flight; consistent-hash: equal keys to the same "
+                "server, "
+                "by a ring; maglev: the same by a table, more evenly. All of them heed weights."),
+          field(
+              &Balance::on, "on", object_of(hash_key_type()),
+              "What equal keys are equal in, for consistent-hash and maglev; a request without it counts by "
+              "its client's address. TCP and UDP sessions have nothing but the address.")
+              .example("{header: X-User}"),
+          field(&Balance::max_load, "max_load", percent(100, 1000, "any"),
+                "The most that a server may have in flight, in percent of its fair share, before its keys go "
+                "to "
+                "the next server, for consistent-hash."),
       },
       "type");
   return type;
@@ -256,6 +285,8 @@ std::string format_number(const Type& type, std::int64_t number) {
       return format_size(Bytes{static_cast<std::uint64_t>(number)});
     case Kind::byte_rate:
       return format_byte_rate(ByteRate{static_cast<std::uint64_t>(number)});
+    case Kind::percent:
+      return std::to_string(number) + '%';
     case Kind::choice:
       return std::string(type.choices[static_cast<std::size_t>(number)]);
     default:

@@ -24,6 +24,7 @@ enum class Kind : std::uint8_t {
   duration,   ///< As a number: milliseconds.
   size,       ///< As a number: bytes.
   byte_rate,  ///< As a number: bytes per second.
+  percent,    ///< As a number: percent.
   choice,     ///< As a number: the position in `choices`.
   text,
   endpoint,
@@ -56,7 +57,6 @@ struct Type {
   std::vector<std::int64_t> allowed;      ///< Integers: if not empty, only these.
   std::string_view zero_word;             ///< Numbers: the word that is written for 0, outside the range.
   std::vector<std::string_view> choices;  ///< Choices: the spellings, in the enum's order.
-  std::string_view long_form;             ///< Choices: `{<long_form>: value}` is accepted too.
   const TextFormat* format = nullptr;     ///< Text.
   std::shared_ptr<const Type> element;    ///< Optional, list.
   bool one_or_many = false;               ///< Lists: a single value stands for a list of one.

@@ -144,12 +144,17 @@ inline Type byte_rate(ByteRate min, ByteRate max, std::string_view zero_word = {
   return type;
 }
 
-inline Type choice(std::initializer_list<std::string_view> spellings, std::string_view long_form = {}) {
+inline Type percent(std::int64_t min, std::int64_t max, std::string_view zero_word = {}) {
+  Type type = integer(min, max, zero_word);
+  type.kind = Kind::percent;
+  return type;
+}
+
+inline Type choice(std::initializer_list<std::string_view> spellings) {
   Type type = of_kind(Kind::choice);
   type.choices = spellings;
   type.min = 0;
   type.max = static_cast<std::int64_t>(spellings.size()) - 1;
-  type.long_form = long_form;
   return type;
 }
 

@@ -189,6 +189,7 @@ const TextFormat kRedirectPath = {"a path that begins with /, with a query or wi
                                   accept_redirect_path};
 const TextFormat kMethod = {"an HTTP method", "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", accept_method};
 const TextFormat kScheme = {"http or https", "^https?$", accept_scheme};
+const TextFormat kToken = {"an HTTP token", "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", accept_token};
 const TextFormat kPseudonym = {"an HTTP token", "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$", accept_pseudonym};
 const TextFormat kFieldValue = {"a header value", "^[!-~]([ -~]*[!-~])?$", accept_field_value};
 const TextFormat kFileTarget = {"stdout, stderr or a file's path", "^.+$", accept_file};

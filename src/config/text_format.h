@@ -24,6 +24,7 @@ extern const TextFormat kUrlPath;       ///< Begins with "/", no query, no space
 extern const TextFormat kRedirectPath;  ///< As kUrlPath, a query is allowed.
 extern const TextFormat kMethod;        ///< An HTTP token; known methods in upper case.
 extern const TextFormat kScheme;        ///< "http" or "https".
+extern const TextFormat kToken;         ///< An HTTP token.
 extern const TextFormat kPseudonym;     ///< An HTTP token of at most 64 characters.
 extern const TextFormat kFieldValue;    ///< Printable ASCII, as a header field's value.
 extern const TextFormat kFileTarget;    ///< "stdout", "stderr" or a file's path.

@@ -23,6 +23,7 @@ constexpr std::string_view kDurationHelp =
 constexpr std::string_view kSizeHelp =
     "a size is a number with B, KiB, MiB or GiB (or k, m, g), for example 64KiB";
 
+constexpr std::string_view kPercentHelp = "a percentage is a number with %, for example 50%";
 constexpr std::string_view kByteRateHelp = "a rate is a size with /s, for example 240B/s or 8KiB/s";
 
 bool is_digit(char c) {
@@ -131,6 +132,15 @@ std::optional<ByteRate> parse_byte_rate(std::string_view text, std::string& why)
     if (size) return ByteRate{size->value};
   }
   why = explain(text, "rate", kByteRateHelp);
+  return std::nullopt;
+}
+
+std::optional<std::int64_t> parse_percent(std::string_view text, std::string& why) {
+  if (text.ends_with('%')) {
+    std::string ignored;
+    if (const auto number = parse_integer(text.substr(0, text.size() - 1), ignored)) return number;
+  }
+  why = explain(text, "percentage", kPercentHelp);
   return std::nullopt;
 }
 

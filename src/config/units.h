@@ -17,6 +17,8 @@ namespace lintel::config {
 [[nodiscard]] std::optional<Bytes> parse_size(std::string_view text, std::string& why);
 /// A size and "/s": "240B/s", "8KiB/s", "1m/s".
 [[nodiscard]] std::optional<ByteRate> parse_byte_rate(std::string_view text, std::string& why);
+/// "5%": a whole number and a percent sign.
+[[nodiscard]] std::optional<std::int64_t> parse_percent(std::string_view text, std::string& why);
 /// A decimal number without leading zero, fraction or sign other than "-".
 [[nodiscard]] std::optional<std::int64_t> parse_integer(std::string_view text, std::string& why);
 /// true/false, on/off, yes/no in any of YAML's cases (on, On, ON).

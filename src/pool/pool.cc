@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <optional>
 
+#include "pool/hash_ring.h"
 #include "pool/least_conn.h"
+#include "pool/maglev.h"
 #include "pool/random_choice.h"
 #include "pool/round_robin.h"
 
@@ -23,6 +25,10 @@ std::unique_ptr<Balancer> make_balancer(const config::Balance& balance, std::uin
       return std::make_unique<RandomChoice>(seed);
     case config::BalanceType::two_choices:
       return std::make_unique<TwoChoices>(seed);
+    case config::BalanceType::consistent_hash:
+      return std::make_unique<HashRing>(balance.max_load);
+    case config::BalanceType::maglev:
+      return std::make_unique<Maglev>();
   }
   return nullptr;
 }

@@ -43,6 +43,9 @@ class Pool {
   [[nodiscard]] const config::Pool& config() const noexcept { return config_; }
   [[nodiscard]] const std::vector<Server>& servers() const noexcept { return servers_; }
 
+  /// Whether PickContext::hash matters.
+  [[nodiscard]] bool hashes() const noexcept { return config_.balance.hashes(); }
+
   /// A place with the server for the next attempt, or none: no server can take it.
   [[nodiscard]] Lease take(const PickContext& context) noexcept;
 

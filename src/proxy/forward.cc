@@ -4,6 +4,7 @@
 #include <span>
 
 #include "proxy/exchange.h"
+#include "proxy/hash_key.h"
 #include "proxy/local_reply.h"
 #include "proxy/upstream.h"
 
@@ -28,9 +29,10 @@ struct Attempts {
   http::BodyChunk first;                                    ///< What is there of the request body.
   std::array<std::uint32_t, Record::kMaxAttempts> tried{};  ///< Servers that failed before anything was sent.
   std::size_t tried_count = 0;
+  std::uint64_t hash = 0;  ///< Of what the pool tells requests apart by, if it does.
 
   [[nodiscard]] pool::PickContext context() const noexcept {
-    return {.tried = {tried.data(), tried_count}, .now = worker.loop.now()};
+    return {.tried = {tried.data(), tried_count}, .hash = hash, .now = worker.loop.now()};
   }
 };
 
@@ -163,6 +165,8 @@ Task<void> forward(WorkerContext& worker, const RouteContext& route, http::Serve
   Attempts at(worker, route, transaction, active, client, record);
   record.pool = at.pool.pool.config().name;
   at.first = transaction.buffered_body();
+  if (at.pool.pool.hashes())
+    at.hash = hash_key(at.pool.pool.config().balance.on, transaction.request, record.client_ip);
   const AttemptResult result = co_await try_servers(at);
   record.end_reason = result.reason;
   if (result.answered) co_return;

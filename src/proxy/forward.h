@@ -12,7 +12,7 @@ namespace lintel::proxy {
 /// another server or with a new connection, only where that is safe: nothing was sent, or an idle connection
 /// turned out dead under a request that may be repeated; never once a head went to the client. Answers 502,
 /// 503 or 504 itself where no server does. On return the transaction is answered or aborted, and `record`
-/// says how. Suspends.
+/// says how. `record.client_ip` must be there. Suspends.
 net::Task<void> forward(WorkerContext& worker, const RouteContext& route,
                         http::ServerTransaction& transaction, ActiveExchange& active, const Client& client,
                         Record& record);

@@ -110,6 +110,7 @@ Task<void> HttpSession::serve(http::ServerTransaction& transaction) {
   const std::string_view client = client_ip(transaction.request, listener, peer, client_text);
   Record record;
   record.scheme = client_.scheme();
+  record.client_ip = client;
   route.stats->in_flight.add();
   if (route.pool) {
     set_client_certificate(transaction.request, client_, peer);

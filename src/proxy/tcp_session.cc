@@ -3,6 +3,7 @@
 #include <array>
 
 #include "proxy/forwarded.h"
+#include "proxy/hash_key.h"
 #include "proxy/relay.h"
 #include "proxy/request_id.h"
 #include "proxy/upstream.h"
@@ -91,9 +92,11 @@ Task<EndReason> TcpSession::connect() {
   std::array<std::uint32_t, Record::kMaxAttempts> tried{};
   std::size_t tried_count = 0;
   EndReason reason = EndReason::pool_no_server;
+  const std::uint64_t hash = pool().pool.hashes() ? hash_client(client_.address()) : 0;
   const std::uint32_t most = pool().pool.config().retry.attempts;
   for (std::uint32_t servers = 0; servers < most; ++servers) {
-    lease_ = pool().pool.take({.tried = {tried.data(), tried_count}, .now = worker_.loop.now()});
+    lease_ =
+        pool().pool.take({.tried = {tried.data(), tried_count}, .hash = hash, .now = worker_.loop.now()});
     if (!lease_) break;
     if (servers != 0) pool().stats->retries.add(static_cast<std::uint32_t>(reason));
     reason = co_await attempt(lease_.server());

@@ -7,6 +7,7 @@
 
 #include "proxy/exchange.h"
 #include "proxy/forwarded.h"
+#include "proxy/hash_key.h"
 #include "proxy/udp_listener.h"
 
 namespace lintel::proxy {
@@ -52,12 +53,19 @@ UdpSession::~UdpSession() {
   count_->give();
 }
 
+SocketAddress UdpSession::client_address() const noexcept {
+  const bool v4 = client_.to.sin6_family == AF_INET;
+  const socklen_t size = v4 ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+  return {reinterpret_cast<const sockaddr*>(&client_.to), size};
+}
+
 EndReason UdpSession::connect() {
   pool::Pool& pool = route_.pool->pool;
   EndReason reason = EndReason::pool_no_server;
+  const std::uint64_t hash = pool.hashes() ? hash_client(client_address()) : 0;
   for (std::uint32_t most = pool.config().retry.attempts; record_.attempt_count < most;) {
     const Nanos now = owner_.worker_.loop.now();
-    lease_ = pool.take({.tried = {tried_.data(), tried_count_}, .now = now});
+    lease_ = pool.take({.tried = {tried_.data(), tried_count_}, .hash = hash, .now = now});
     if (!lease_) return reason;
     const std::uint32_t index = lease_.server();
     const pool::Server& server = pool.servers()[index];
@@ -224,9 +232,7 @@ void UdpSession::write_record(EndReason reason) {
   route_.sessions->duration.observe(record_.done - record_.started);
   worker.stats.count_end(reason);
   if (!worker.access_log) return;
-  const bool v4 = client_.to.sin6_family == AF_INET;
-  const Peer peer(SocketAddress(reinterpret_cast<const sockaddr*>(&client_.to),
-                                v4 ? sizeof(sockaddr_in) : sizeof(sockaddr_in6)));
+  const Peer peer(client_address());
   record_.client_ip = record_.peer_ip = peer.ip();
   record_.client_port = peer.address.port();
   record_.listener = listener_.config.name;

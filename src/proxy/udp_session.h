@@ -55,6 +55,7 @@ class UdpSession final : public Session, public UdpTable::Node, public net::Data
   [[nodiscard]] bool fail_over(int err);
   void leave_server(EndReason reason) noexcept;
   void touch() noexcept;
+  [[nodiscard]] SocketAddress client_address() const noexcept;
   void write_record(EndReason reason);
   static void expire(net::Deadline& deadline);
 

@@ -36,7 +36,7 @@ lintel.yaml:8:17: error: listeners[0].routes[0].match: unknown key "path_prefx" 
 lintel.yaml:9:15: error: listeners[0].routes[0].pool: there is no pool "apii" (did you mean "api"? pools are: api)
           pool: apii
                 ^
-lintel.yaml:12:14: error: pools.api.balance: unknown value "roundrobin" (did you mean "round-robin"? one of: round-robin, least-conn, random, two-choices)
+lintel.yaml:12:14: error: pools.api.balance: unknown value "roundrobin" (did you mean "round-robin"? one of: round-robin, least-conn, random, two-choices, consistent-hash, maglev)
       balance: roundrobin
                ^
 )");

@@ -1,0 +1,104 @@
+// What must hold within a pool, and between it and the listeners that use it.
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "config/rules_parts.h"
+
+namespace lintel::config {
+namespace {
+
+/// The name of a tcp or udp listener that uses that pool, or null.
+const Listener* session_listener_of(const Config& config, const std::string& pool) {
+  for (const Listener& listener : config.listeners) {
+    if (listener.protocol == Protocol::http) continue;
+    if (listener.pool == pool) return &listener;
+    for (const Route& route : listener.routes) {
+      if (route.pool == pool) return &listener;
+    }
+  }
+  return nullptr;
+}
+
+void check_hash_key(const Config& config, std::size_t index, Report& report) {
+  const Pool& pool = config.pools[index];
+  const HashKey& on = pool.balance.on;
+  const std::string key = pool_key(index) + ".balance.on";
+  const int named = int{!on.header.empty()} + int{!on.cookie.empty()} + int{!on.query.empty()} +
+                    int{on.source != HashSource::address};
+  if (named == 0 && report.find(key) != nullptr && report.find(key + ".source") == nullptr) {
+    error_if_absent(report, key, {"source", "header", "cookie", "query"}, "the key is missing",
+                    "write for example on: {header: X-User}, on: {cookie: session} or on: path");
+  } else if (named > 1) {
+    error(report, key, "more than one key is given", "keep one of: source, header, cookie, query");
+  }
+  const bool needs_request =
+      !on.header.empty() || !on.cookie.empty() || !on.query.empty() || on.source != HashSource::address;
+  const Listener* listener = session_listener_of(config, pool.name);
+  if (needs_request && listener != nullptr) {
+    error(report, key,
+          "the listener " + quote(listener->name) +
+              " has no requests, only sessions, which know nothing but " + "the client's address",
+          "remove it, or give that listener a pool of its own");
+  }
+}
+
+}  // namespace
+
+namespace rule {
+
+void pool_has_servers(const Config& config, Report& report) {
+  for (std::size_t i = 0; i < config.pools.size(); ++i) {
+    const std::vector<Server>& servers = config.pools[i].servers;
+    const std::string key = pool_key(i) + ".servers";
+    if (servers.empty()) {
+      error(report, key, "the pool has no servers", "add for example servers: [10.0.0.1:8080]");
+    } else if (std::all_of(servers.begin(), servers.end(),
+                           [](const Server& each) { return each.weight == 0; })) {
+      error(report, key, "every server has weight 0, so none would get a request",
+            "give one a weight above 0");
+    }
+  }
+}
+
+void server_addresses(const Config& config, Report& report) {
+  for (std::size_t i = 0; i < config.pools.size(); ++i) {
+    std::set<std::string> seen;
+    const std::vector<Server>& servers = config.pools[i].servers;
+    for (std::size_t j = 0; j < servers.size(); ++j) {
+      const Endpoint& address = servers[j].address;
+      const std::string key = indexed(pool_key(i) + ".servers", j) + ".address";
+      if (address.kind == Endpoint::Kind::any) {
+        error(report, key, "a server needs a host", "write for example 127.0.0.1" + address.to_string());
+      } else if (address.kind != Endpoint::Kind::unix_socket && address.port == 0) {
+        error(report, key, "a server needs a port from 1 to 65535");
+      } else if (!seen.insert(address.to_string()).second) {
+        warning(report, key, "the server " + address.to_string() + " is listed twice in this pool",
+                "use weight to give a server a larger share");
+      }
+    }
+  }
+}
+
+void balance_is_complete(const Config& config, Report& report) {
+  for (std::size_t i = 0; i < config.pools.size(); ++i) {
+    const Balance& balance = config.pools[i].balance;
+    const std::string key = pool_key(i) + ".balance";
+    if (report.failed(key + ".type")) continue;
+    if (balance.hashes()) {
+      check_hash_key(config, i, report);
+    } else if (balance.on != HashKey()) {
+      error(report, key + ".on", "this is for consistent-hash and maglev",
+            "add type: consistent-hash, or remove it");
+    }
+    if (balance.type != BalanceType::consistent_hash && balance.max_load != 0) {
+      error(report, key + ".max_load", "this is for consistent-hash", "remove it");
+    }
+  }
+}
+
+}  // namespace rule
+
+}  // namespace lintel::config
