@@ -3,8 +3,8 @@
 #include <ostream>
 
 #include "app/tls_files.h"
+#include "base/json.h"
 #include "config/emit.h"
-#include "config/json_writer.h"
 #include "config/loader.h"
 
 namespace lintel::app {
@@ -34,13 +34,13 @@ std::string summary(const config::LoadResult& result) {
   return out;
 }
 
-void write_place(config::JsonWriter& json, const config::Place& place) {
+void write_place(JsonWriter& json, const config::Place& place) {
   json.member("file", place.file);
   json.member("line", place.line);
   json.member("column", place.column);
 }
 
-void write_diagnostic(config::JsonWriter& json, const config::Diagnostic& diagnostic) {
+void write_diagnostic(JsonWriter& json, const config::Diagnostic& diagnostic) {
   json.begin_object();
   json.member("severity", diagnostic.severity == config::Severity::error ? "error" : "warning");
   write_place(json, diagnostic.place);
@@ -60,13 +60,14 @@ void write_diagnostic(config::JsonWriter& json, const config::Diagnostic& diagno
 }
 
 std::string to_json(const config::LoadResult& result) {
-  config::JsonWriter json;
+  Buffer buffer;
+  JsonWriter json(buffer, JsonWriter::Style::indented);
   json.begin_object();
   json.key("valid");
   json.boolean(result.ok());
   json.key("files");
   json.begin_array();
-  for (const std::string& file : result.files) json.string(file);
+  for (const std::string& file : result.files) json.text(file);
   json.end_array();
   json.member("errors", static_cast<std::int64_t>(result.errors()));
   json.member("warnings", static_cast<std::int64_t>(result.warnings()));
@@ -75,7 +76,8 @@ std::string to_json(const config::LoadResult& result) {
   for (const config::Diagnostic& diagnostic : result.diagnostics) write_diagnostic(json, diagnostic);
   json.end_array();
   json.end_object();
-  return json.take();
+  buffer.append('\n');
+  return std::string(buffer.view());
 }
 
 }  // namespace

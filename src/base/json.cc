@@ -87,40 +87,53 @@ void append_fixed(Buffer& out, std::uint64_t value, unsigned digits) {
 }
 
 void JsonWriter::separate() {
-  if (comma_) out_.append(',');
-  comma_ = true;
+  if (before_ == Before::value) out_.append(',');
+  if (before_ != Before::key && depth_ != 0) break_line();
+  before_ = Before::value;
+}
+
+void JsonWriter::break_line() {
+  if (!indented_) return;
+  out_.append('\n');
+  for (unsigned i = 0; i < depth_; ++i) out_.append(std::string_view("  "));
+}
+
+JsonWriter& JsonWriter::begin(char bracket) {
+  separate();
+  out_.append(bracket);
+  before_ = Before::nothing;
+  ++depth_;
+  return *this;
+}
+
+JsonWriter& JsonWriter::end(char bracket) {
+  --depth_;
+  if (before_ == Before::value) break_line();
+  out_.append(bracket);
+  before_ = Before::value;
+  return *this;
 }
 
 JsonWriter& JsonWriter::begin_object() {
-  separate();
-  out_.append('{');
-  comma_ = false;
-  return *this;
+  return begin('{');
 }
 
 JsonWriter& JsonWriter::end_object() {
-  out_.append('}');
-  comma_ = true;
-  return *this;
+  return end('}');
 }
 
 JsonWriter& JsonWriter::begin_array() {
-  separate();
-  out_.append('[');
-  comma_ = false;
-  return *this;
+  return begin('[');
 }
 
 JsonWriter& JsonWriter::end_array() {
-  out_.append(']');
-  comma_ = true;
-  return *this;
+  return end(']');
 }
 
 JsonWriter& JsonWriter::key(std::string_view name) {
   text(name);
-  out_.append(':');
-  comma_ = false;
+  out_.append(indented_ ? std::string_view(": ") : std::string_view(":"));
+  before_ = Before::key;
   return *this;
 }
 

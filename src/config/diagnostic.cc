@@ -212,12 +212,9 @@ std::string suggest(std::string_view word, const std::vector<std::string_view>& 
   return out + std::string(list_title) + ": " + join_words(candidates);
 }
 
-std::string quote(std::string_view text) {
+void append_escaped(std::string& out, std::string_view text) {
   static constexpr char kHex[] = "0123456789abcdef";
-  std::string out = "\"";
-  std::size_t end = std::min(text.size(), kMaxShownWord);
-  while (end < text.size() && end > 0 && is_continuation(text[end])) --end;
-  for (const char c : text.substr(0, end)) {
+  for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
     if (c == '"' || c == '\\') {
       out += '\\';
@@ -232,6 +229,13 @@ std::string quote(std::string_view text) {
       out += c;
     }
   }
+}
+
+std::string quote(std::string_view text) {
+  std::string out = "\"";
+  std::size_t end = std::min(text.size(), kMaxShownWord);
+  while (end < text.size() && end > 0 && is_continuation(text[end])) --end;
+  append_escaped(out, text.substr(0, end));
   return out + (end < text.size() ? "...\"" : "\"");
 }
 

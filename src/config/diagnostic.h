@@ -105,6 +105,9 @@ class Report {
 [[nodiscard]] std::string suggest(std::string_view word, const std::vector<std::string_view>& candidates,
                                   std::string_view list_title = "one of");
 
+/// Appends `text` as the inside of a double-quoted YAML scalar: quotes, backslashes and control characters
+/// escaped.
+void append_escaped(std::string& out, std::string_view text);
 /// `text` in double quotes, shortened to a readable length and with control characters shown as escapes.
 [[nodiscard]] std::string quote(std::string_view text);
 

@@ -1,7 +1,7 @@
 #include <map>
 
+#include "base/json.h"
 #include "config/emit.h"
-#include "config/json_writer.h"
 
 namespace lintel::config {
 namespace {
@@ -38,7 +38,8 @@ class SchemaWriter {
     }
     json_.end_object();
     json_.end_object();
-    return json_.take();
+    buffer_.append('\n');
+    return std::string(buffer_.view());
   }
 
  private:
@@ -76,8 +77,8 @@ class SchemaWriter {
   void mapping(const ObjectType& type) {
     json_.key("type");
     json_.begin_array();
-    json_.string("object");
-    json_.string("null");
+    json_.text("object");
+    json_.text("null");
     json_.end_array();
     json_.key("additionalProperties");
     json_.boolean(false);
@@ -93,7 +94,7 @@ class SchemaWriter {
         json_.begin_array();
       }
       first = false;
-      json_.string(field.key);
+      json_.text(field.key);
     }
     if (!first) json_.end_array();
   }
@@ -109,9 +110,9 @@ class SchemaWriter {
       if (type.kind == Kind::boolean) {
         json_.boolean(*text == "true");
       } else if (type.kind == Kind::integer && !word) {
-        json_.number(type.access.get_number(member_of(field, owner.defaults)));
+        json_.signed_number(type.access.get_number(member_of(field, owner.defaults)));
       } else {
-        json_.string(*text);
+        json_.text(*text);
       }
     }
     shape(field.type);
@@ -134,8 +135,8 @@ class SchemaWriter {
       case Kind::named:
         json_.key("type");
         json_.begin_array();
-        json_.string("object");
-        json_.string("null");
+        json_.text("object");
+        json_.text("null");
         json_.end_array();
         json_.key("propertyNames");
         json_.begin_object();
@@ -176,7 +177,10 @@ class SchemaWriter {
   }
 
   void scalar(const Type& type) {
-    if (type.kind == Kind::text && type.format->pattern.empty()) return json_.member("type", "string");
+    if (type.kind == Kind::text && type.format->pattern.empty()) {
+      json_.member("type", "string");
+      return;
+    }
     json_.key("anyOf");
     json_.begin_array();
     json_.begin_object();
@@ -197,19 +201,17 @@ class SchemaWriter {
   void enumeration(const std::vector<std::string_view>& all) {
     json_.key("enum");
     json_.begin_array();
-    for (const std::string_view word : all) json_.string(word);
+    for (const std::string_view word : all) json_.text(word);
     json_.end_array();
   }
 
-  void text(std::string_view pattern) {
-    json_.member("type", "string");
-    json_.member("pattern", pattern);
-  }
+  void text(std::string_view pattern) { json_.member("type", "string").member("pattern", pattern); }
 
   void literal(const Type& type) {
     switch (type.kind) {
       case Kind::boolean:
-        return json_.member("type", "boolean");
+        json_.member("type", "boolean");
+        return;
       case Kind::integer:
         json_.member("type", "integer");
         if (type.allowed.empty()) {
@@ -219,8 +221,9 @@ class SchemaWriter {
         }
         json_.key("enum");
         json_.begin_array();
-        for (const std::int64_t number : type.allowed) json_.number(number);
-        return json_.end_array();
+        for (const std::int64_t number : type.allowed) json_.signed_number(number);
+        json_.end_array();
+        return;
       case Kind::duration:
         return text(kDurationPattern);
       case Kind::size:
@@ -240,7 +243,8 @@ class SchemaWriter {
     }
   }
 
-  JsonWriter json_;
+  Buffer buffer_;
+  JsonWriter json_{buffer_, JsonWriter::Style::indented};
   std::map<std::string_view, const ObjectType*> objects_;
 };
 

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "config/diagnostic.h"
 #include "config/emit.h"
 #include "config/environment.h"
 #include "config/units.h"
@@ -140,25 +141,10 @@ std::string value_text(const Type& type, const void* value) {
 }
 
 std::string yaml_scalar(std::string_view text) {
-  static constexpr char kHex[] = "0123456789abcdef";
   const std::string escaped = escape_dollars(text);
   if (is_plain(escaped)) return escaped;
   std::string out = "\"";
-  for (const char c : escaped) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (c == '\n') {
-      out += "\\n";
-    } else if (byte < 0x20 || byte == 0x7f) {
-      out += "\\x";
-      out += kHex[byte >> 4U];
-      out += kHex[byte & 15U];
-    } else {
-      out += c;
-    }
-  }
+  append_escaped(out, escaped);
   return out + '"';
 }
 

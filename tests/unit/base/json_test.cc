@@ -50,5 +50,14 @@ TEST_CASE("documents") {
   CHECK(out.view() == R"({"a":1,"b":["x\"",-5],"c":{},"d":true,"e":12.045,"f":-9223372036854775808})");
 }
 
+TEST_CASE("documents for people") {
+  Buffer out;
+  JsonWriter json(out, JsonWriter::Style::indented);
+  json.begin_object().member("a", 1).key("b").begin_array().text("x").begin_object().end_object().end_array();
+  json.key("c").begin_array().end_array().member("d", "e").end_object();
+  CHECK(out.view() ==
+        "{\n  \"a\": 1,\n  \"b\": [\n    \"x\",\n    {}\n  ],\n  \"c\": [],\n  \"d\": \"e\"\n}");
+}
+
 }  // namespace
 }  // namespace lintel
