@@ -354,7 +354,8 @@ const char* ResponseHeadParser::take_fields() {
   if (const char* reason = framing.error(head.version == Version::http10); reason != nullptr) return reason;
   if (connection.error != nullptr) return connection.error;
   // RFC 9110, 7.8: both fields tell of the switch, it is to one protocol, and HTTP/1.0 has no such thing.
-  const bool switches = connection.upgrade && upgrades == 1 && head.version != Version::http10;
+  const bool switches =
+      connection.upgrade && upgrades == 1 && head.upgrade.size != 0 && head.version != Version::http10;
   if (head.status == 101 && !switches) return "101 without a protocol to switch to";
   nominates_ = connection.nominates;
   if (nominates_) remove_nominated(fields, fields);

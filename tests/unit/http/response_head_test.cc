@@ -66,6 +66,7 @@ const std::vector<Row> kRows = {
     {status("101", "Upgrade: websocket\r\n"), "400"},
     {"HTTP/1.0 101 X\r\nConnection: upgrade\r\nUpgrade: a\r\n\r\n", "400"},
     {status("101", "Connection: upgrade\r\n"), "400"},
+    {status("101", "Connection: upgrade\r\nUpgrade:\r\n"), "400"},
     {status("101", "Connection: upgrade\r\nUpgrade: a\r\nUpgrade: a\r\n"), "400"},
     {status("099", ""), "400"},
     {status("600", ""), "400"},
