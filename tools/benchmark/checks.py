@@ -15,7 +15,7 @@ def ask(connection, method, path, host, body=None):
 def check_answers(proxy, origin_port, variant):
     """Raises AssertionError with what is wrong. One keep-alive connection must carry all of it."""
     direct = http.client.HTTPConnection("127.0.0.1", origin_port, timeout=10)
-    through = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=10)
+    through = proxy.connection(10)
 
     def expect(what, value, wanted):
         assert value == wanted, f"{proxy.name}: {what}: expected {wanted!r}, got {value!r}"

@@ -5,7 +5,7 @@
 //
 //   load --port P [--connections N] [--requests R] [--seconds S] [--path /128] [--length BYTES] [--body
 //   BYTES]
-//        [--routes N] [--fresh] [--rate PER_SECOND]
+//        [--routes N] [--fresh] [--rate PER_SECOND] [--tls] [--resume]
 //
 // It opens the connections (each with one unmeasured request), prints "ready", waits for a line on standard
 // input, sends the R requests, prints one line of JSON and keeps the connections until standard input says
@@ -13,6 +13,8 @@
 // --fresh opens a connection for each request, asks for its end, and waits until the proxy closed it.
 // --rate R sends R requests a second, whether or not earlier ones are answered, while there are free
 // connections; a request's time counts from when it was due.
+// --tls speaks TLS (load_tls.h). With --fresh each connection makes a full handshake, or, with --resume, one
+// that resumes a session; a connection that does the other is an error.
 // --routes N asks for /app<i><path> of host h<i>.bench, i below N in a scattered order.
 
 #include <arpa/inet.h>
@@ -34,6 +36,8 @@
 #include <string_view>
 #include <vector>
 
+#include "load_tls.h"
+
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -49,16 +53,20 @@ struct Options {
   std::size_t routes = 0;
   bool fresh = false;
   double rate = 0;  // 0: the next request when an answer is complete
+  bool tls = false;
+  bool resume = false;
 };
 
 struct Connection {
   int fd = -1;
+  SSL* ssl = nullptr;  // where it speaks TLS
   const std::string* request = nullptr;
   std::size_t sent = 0;
   std::string head;             // of the answer, while incomplete
   std::int64_t body_left = -1;  // -1: still in the head
   bool busy = false;
   bool ending = false;  // answer complete; the connection's end is awaited
+  std::uint32_t watched = 0;
   Clock::time_point begin;
 };
 
@@ -77,7 +85,7 @@ std::string_view field(std::string_view head, std::string_view name) {
 
 class Load {
  public:
-  explicit Load(const Options& options) : options_(options), epoll_(epoll_create1(0)) {
+  explicit Load(const Options& options) : options_(options), epoll_(epoll_create1(0)), tls_(options.resume) {
     std::string body(options.body, 'x');
     for (std::size_t i = 0; i < std::max<std::size_t>(options.routes, 1); ++i) {
       std::size_t route = (i * 619) % std::max<std::size_t>(options.routes, 1);
@@ -101,7 +109,7 @@ class Load {
 
   // Opens every connection and makes one request on each, a few at a time.
   void warm_up() {
-    if (options_.fresh) return;
+    if (options_.fresh && !options_.resume) return;
     target_ = connections_.size();
     warming_up_ = true;
     drive(64);
@@ -221,6 +229,8 @@ class Load {
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     address.sin_port = htons(static_cast<std::uint16_t>(options_.port));
     ++open_;
+    if (options_.tls) c.ssl = tls_.open(c.fd);
+    c.watched = EPOLLOUT;
     watch(index, EPOLLOUT, EPOLL_CTL_ADD);
     if (connect(c.fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 && errno != EINPROGRESS) {
       std::perror("load: connect");
@@ -238,51 +248,66 @@ class Load {
   void on_event(std::size_t index, std::uint32_t what) {
     Connection& c = connections_[index];
     if (c.fd < 0) return;
-    if ((what & EPOLLOUT) != 0 && (what & (EPOLLERR | EPOLLHUP)) == 0) {
-      if (push(index)) watch(index, EPOLLIN, EPOLL_CTL_MOD);
-      return;
+    bool shaking_hands = c.ssl != nullptr && SSL_in_init(c.ssl) != 0;
+    if (((what & EPOLLOUT) != 0 || shaking_hands) && (what & (EPOLLERR | EPOLLHUP)) == 0) return push(index);
+    while (pull(index) && c.ssl != nullptr && SSL_has_pending(c.ssl) != 0) {  // records that came together
     }
-    pull(index);
   }
 
-  // Sends what is left of the request. True when all is sent.
-  bool push(std::size_t index) {
+  void wait_for(std::size_t index, std::uint32_t what) {
+    if (connections_[index].watched != what) watch(index, what, EPOLL_CTL_MOD);
+    connections_[index].watched = what;
+  }
+
+  // Sends what is left of the request.
+  void push(std::size_t index) {
     Connection& c = connections_[index];
-    ssize_t put = send(c.fd, c.request->data() + c.sent, c.request->size() - c.sent, MSG_NOSIGNAL);
-    if (put < 0 && errno != EAGAIN) return broken(index, "send failed"), false;
+    const char* data = c.request->data() + c.sent;
+    std::size_t size = c.request->size() - c.sent;
+    ssize_t put =
+        c.ssl != nullptr ? TlsClient::send(c.ssl, data, size) : send(c.fd, data, size, MSG_NOSIGNAL);
+    if (put < 0 && errno != EAGAIN) return broken(index, "send failed");
     if (put > 0) c.sent += static_cast<std::size_t>(put);
-    if (c.sent == c.request->size()) return true;
-    watch(index, EPOLLIN | EPOLLOUT, EPOLL_CTL_MOD);
-    return false;
+    if (c.sent == c.request->size()) {
+      if (c.ssl != nullptr && options_.fresh && !warming_up_ &&
+          SSL_session_reused(c.ssl) != (options_.resume ? 1 : 0))
+        return broken(index, options_.resume ? "session not resumed" : "session resumed");
+      return wait_for(index, EPOLLIN);
+    }
+    bool for_peer = c.ssl != nullptr && SSL_want_read(c.ssl);
+    wait_for(index, for_peer ? EPOLLIN : EPOLLIN | EPOLLOUT);
   }
 
-  void pull(std::size_t index) {
+  // Takes up what has come. False when there is no more.
+  bool pull(std::size_t index) {
     Connection& c = connections_[index];
-    ssize_t got = recv(c.fd, scratch_, sizeof scratch_, 0);
-    if (got < 0 && errno == EAGAIN) return;
-    if (got <= 0) {
-      if (c.ending) {
-        drop(c);
-        start(index);
-        return;
-      }
-      if (!c.busy) return drop(c);  // an idle connection that the proxy closed
-      return broken(index,
-                    got == 0 ? "connection closed before the answer was complete" : "connection reset");
-    }
+    ssize_t got = c.ssl != nullptr ? TlsClient::recv(c.ssl, scratch_, sizeof scratch_)
+                                   : recv(c.fd, scratch_, sizeof scratch_, 0);
+    if (got < 0 && errno == EAGAIN) return false;
+    if (got <= 0) return on_end(index, got == 0), false;
     std::string_view bytes(scratch_, static_cast<std::size_t>(got));
     if (c.body_left < 0) {
       std::size_t before = c.head.size();
       c.head.append(bytes);
       std::size_t end = c.head.find("\r\n\r\n");
-      if (end == std::string::npos) return;
+      if (end == std::string::npos) return true;
       bytes.remove_prefix(end + 4 - before);
       c.head.resize(end + 2);
-      if (const char* wrong = check_head(c)) return broken(index, wrong);
+      if (const char* wrong = check_head(c)) return broken(index, wrong), false;
     }
     c.body_left -= static_cast<std::int64_t>(bytes.size());
-    if (c.body_left < 0) return broken(index, "more bytes than Content-Length");
+    if (c.body_left < 0) return broken(index, "more bytes than Content-Length"), false;
     if (c.body_left == 0) finish(index);
+    return true;
+  }
+
+  void on_end(std::size_t index, bool well) {
+    Connection& c = connections_[index];
+    if (c.busy)
+      return broken(index, well ? "connection closed before the answer was complete" : "connection reset");
+    const bool go_on = c.ending && !warming_up_;  // else an idle connection that the proxy closed
+    drop(c);
+    if (go_on) start(index);
   }
 
   const char* check_head(Connection& c) const {
@@ -313,6 +338,8 @@ class Load {
   }
 
   void drop(Connection& c) {
+    if (c.ssl != nullptr) TlsClient::close(c.ssl);
+    c.ssl = nullptr;
     close(c.fd);
     c.fd = -1;
     c.ending = false;
@@ -335,6 +362,7 @@ class Load {
 
   Options options_;
   int epoll_;
+  TlsClient tls_;
   std::vector<std::string> requests_;
   std::vector<Connection> connections_;
   std::vector<std::uint32_t> latencies_;
@@ -358,7 +386,7 @@ Options parse(int argc, char** argv) {
   std::map<std::string, std::string> given;
   for (int i = 1; i < argc; ++i) {
     std::string name = argv[i];
-    if (name == "--fresh") {
+    if (name == "--fresh" || name == "--tls" || name == "--resume") {
       given[name] = "1";
     } else if (i + 1 < argc) {
       given[name] = argv[++i];
@@ -378,6 +406,8 @@ Options parse(int argc, char** argv) {
   options.routes = static_cast<std::size_t>(number("--routes", 0));
   options.fresh = given.contains("--fresh");
   options.rate = number("--rate", 0);
+  options.tls = given.contains("--tls");
+  options.resume = given.contains("--resume");
   return options;
 }
 

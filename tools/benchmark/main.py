@@ -32,10 +32,11 @@ def build_helpers():
     """Compiles the origin and the clients where they are older than their sources; returns their folder."""
     folder = ROOT / "build" / "benchmark"
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("origin", "load", "slow"):
+    for name, libraries in (("origin", []), ("load", ["-lssl", "-lcrypto"]), ("slow", [])):
         source, program = Path(__file__).parent / f"{name}.cc", folder / name
-        if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
-            subprocess.run(["g++", "-std=c++20", "-O3", "-o", program, source], check=True)
+        changed = max(file.stat().st_mtime for file in source.parent.glob(f"{name}*"))
+        if not program.exists() or program.stat().st_mtime < changed:
+            subprocess.run(["g++", "-std=c++20", "-O3", "-o", program, source, *libraries], check=True)
     return folder
 
 

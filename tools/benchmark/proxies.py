@@ -2,7 +2,8 @@
 
 All run one worker on the proxy core, keep connections on both sides alive, add X-Forwarded-For, and log nothing unless
 the variant is "access-log". The variant "routes" gives each 1,000 routes, one per host and path prefix; with "bulk"
-haproxy splices every answer; with "tcp" all three pass bytes on without a look at them.
+haproxy splices every answer; with "tcp" all three pass bytes on without a look at them. With "tls" all end TLS 1.2 and
+1.3 with one certificate, and resume sessions by stateless tickets: none keeps a cache of sessions.
 """
 
 import http.client
@@ -13,6 +14,8 @@ import socket
 import subprocess
 import time
 from pathlib import Path
+
+import certificate
 
 PROXY_CORE = 0
 ROUTES = 1000
@@ -41,6 +44,9 @@ def lintel_config(variant, port, origin, folder):
         lines.append("    protocol: tcp")
     else:
         lines.append("    limits: {requests_per_connection: 1000000000, connection_age: 24h}")
+    if variant == "tls":
+        chain, key, _ = certificate.make(folder.parent)
+        lines.append(f"    tls: {{certificates: [{{cert: {chain}, key: {key}}}]}}")
     if variant == "routes":
         lines.append("    routes:")
         for i in range(ROUTES):
@@ -67,6 +73,7 @@ def haproxy_config(variant, port, origin, folder):
     log = "log stdout format raw local0" if variant == "access-log" else ""
     splice = {"tcp": "option splice-request\n    option splice-response", "bulk": "option splice-response"}.get(
         variant, "option splice-auto")
+    tls = f"ssl crt {certificate.make(folder.parent)[2]} alpn http/1.1" if variant == "tls" else ""
     if variant == "tcp":
         http = splice
     else:
@@ -75,6 +82,8 @@ def haproxy_config(variant, port, origin, folder):
 global
     nbthread 1
     maxconn {MAX_CONNECTIONS}
+    {"ssl-default-bind-options ssl-min-ver TLSv1.2" if tls else ""}
+    {"tune.ssl.cachesize 0" if tls else ""}
     {log}
 defaults
     mode {"tcp" if variant == "tcp" else "http"}
@@ -87,7 +96,7 @@ defaults
     {"" if variant == "tcp" else "timeout http-request 10s"}
     {"" if variant == "tcp" else "timeout http-keep-alive 75s"}
 frontend bench
-    bind 127.0.0.1:{port} backlog 4096
+    bind 127.0.0.1:{port} backlog 4096 {tls}
     {use}
 backend origin
     server s1 127.0.0.1:{origin} {"" if variant == "tcp" else "pool-max-conn 1024"}
@@ -120,7 +129,11 @@ def nginx_config(variant, port, origin, folder):
     if variant == "tcp":
         return nginx_stream_config(port, origin, folder)
     log = f"access_log {folder}/nginx-access.log combined buffer=64k flush=1s;" if variant == "access-log" else "access_log off;"
-    listen = f"listen 127.0.0.1:{port} backlog=4096;"
+    listen = f"listen 127.0.0.1:{port} {'ssl' if variant == 'tls' else ''} backlog=4096;"
+    tls = ""
+    if variant == "tls":
+        chain, key, _ = certificate.make(folder.parent)
+        tls = f"ssl_certificate {chain}; ssl_certificate_key {key}; ssl_protocols TLSv1.2 TLSv1.3; ssl_session_tickets on;"
     if variant == "routes":
         servers = "\n".join(
             f"server {{ {listen if i == 0 else f'listen 127.0.0.1:{port};'} server_name h{i}.bench;"
@@ -138,6 +151,7 @@ error_log stderr warn;
 events {{ worker_connections {MAX_CONNECTIONS}; }}
 http {{
     {log}
+    {tls}
     sendfile on;
     tcp_nopush on;
     tcp_nodelay on;
@@ -176,6 +190,7 @@ class Proxy:
     def __init__(self, name, variant, origin, folder, programs):
         self.name = name
         self.port = free_port()
+        self.client_tls = certificate.client_context(Path(folder)) if variant == "tls" else None
         folder = Path(folder) / f"{name}-{variant}-{self.port}"
         folder.mkdir()
         path = folder / f"{name}.conf"
@@ -205,7 +220,7 @@ class Proxy:
             if self.process.poll() is not None:
                 break
             try:
-                probe = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+                probe = self.connection(5)
                 probe.request("GET", "/app0/128", headers={"Host": "h0.bench"})
                 if probe.getresponse().status == 200:
                     return
@@ -215,6 +230,12 @@ class Proxy:
                 probe.close()
             time.sleep(0.05)
         raise RuntimeError(f"{self.name} does not serve on port {self.port}:\n{self.errors.read_text()[-2000:]}")
+
+    def connection(self, timeout):
+        """A client's, not open yet."""
+        if self.client_tls:
+            return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=timeout, context=self.client_tls)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
 
     def pids(self):
         """The process and its descendants."""
