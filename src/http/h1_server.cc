@@ -362,12 +362,20 @@ Task<Result<void>> H1ServerTransaction::write_head(const ResponseHead& head, Bod
   encoder_.start(framing);
   upgraded_ = switches;
   const net::WriteSpans spans = encoder_.frame(out, first, trailers);
+  announce_end();
   co_return note_write(co_await connection_->stream_.write(spans));
+}
+
+/// Where the connection ends with the response and nothing of the request is to be waited for, both go out
+/// together.
+void H1ServerTransaction::announce_end() noexcept {
+  if (close_ && !upgraded_ && encoder_.done() && decoder_.done()) connection_->stream_.end_after_write();
 }
 
 Task<Result<void>> H1ServerTransaction::write_body(BodyChunk chunk, const Fields* trailers) {
   Buffer& out = connection_->workspace_.loop.staging();
   const net::WriteSpans spans = encoder_.frame(out, chunk, trailers);
+  announce_end();
   Result<void> written;
   if (!spans.empty()) written = note_write(co_await connection_->stream_.write(spans));
   co_return written;

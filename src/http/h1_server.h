@@ -105,6 +105,7 @@ class H1ServerTransaction final : public ServerTransaction {
   void expect_body(const ServerSettings& settings) noexcept;
   void ask_for_body() noexcept;
   [[nodiscard]] Result<void> note_write(Result<void> written) noexcept;
+  void announce_end() noexcept;
 
   H1ServerConnection* connection_ = nullptr;
   RequestHeadParser parser_;

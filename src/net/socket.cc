@@ -73,12 +73,12 @@ ssize_t SocketStream::try_write(std::span<const iovec> parts) noexcept {
   for (;;) {
     ssize_t n = 0;
     if (parts.size() == 1) {
-      n = send(fd_, parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL);
+      n = send(fd_, parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL | more_);
     } else {
       msghdr message{};
       message.msg_iov = const_cast<iovec*>(parts.data());
       message.msg_iovlen = parts.size();
-      n = sendmsg(fd_, &message, MSG_NOSIGNAL);
+      n = sendmsg(fd_, &message, MSG_NOSIGNAL | more_);
     }
     if (n >= 0) return n;
     if (errno == EINTR) continue;

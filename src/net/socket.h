@@ -1,6 +1,7 @@
 #pragma once
 
 #include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <array>
 #include <coroutine>
@@ -32,6 +33,7 @@ class SocketStream final : public Stream, private IoHandler {
   [[nodiscard]] bool is_writable() const noexcept override { return writable_; }
   [[nodiscard]] std::size_t unacknowledged() const noexcept override;
   void shutdown_write() noexcept override;
+  void end_after_write() noexcept override { more_ = MSG_MORE; }
   void set_abortive() noexcept override;
   void enable_keepalive(int idle_seconds, int probes) noexcept override;
   [[nodiscard]] bool can_splice() const noexcept override { return true; }
@@ -55,6 +57,7 @@ class SocketStream final : public Stream, private IoHandler {
   bool writable_ = true;
   /// The peer's end of stream or an error was seen by epoll: short reads prove nothing.
   bool ended_ = false;
+  int more_ = 0;    ///< MSG_MORE where the end of the stream is to go out with what is written.
   int broken_ = 0;  ///< The errno of a failed write. The kernel tells it once: reads would see a clean end.
   /// The peer's IP address as the kernel gave it; of a Unix socket only the family. A whole SocketAddress
   /// would be a tenth of what an idle connection costs.

@@ -236,6 +236,9 @@ class Stream : public Pooled {
   [[nodiscard]] virtual std::size_t unacknowledged() const noexcept = 0;
   /// Sends the end of the stream; reading goes on.
   virtual void shutdown_write() noexcept = 0;
+  /// The write that follows is the last, and the stream is closed (or shut) at once after it: both may go out
+  /// in one packet.
+  virtual void end_after_write() noexcept {}
   /// Makes the destructor's close abortive (RST), so that the peer sees that something was cut off.
   virtual void set_abortive() noexcept = 0;
   /// TCP keep-alive probes for a connection that may be silent for long. Nothing on other transports.

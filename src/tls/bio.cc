@@ -18,7 +18,7 @@ constexpr std::size_t kMostWithoutText = std::size_t{256} * 1024;
 
 }  // namespace
 
-BioPtr Bio::make(TlsStream& stream) {
+bio_st* Bio::of_thread() {
   static BIO_METHOD* const method = [] {
     BIO_METHOD* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "lintel stream");
     if (!made) throw std::bad_alloc();
@@ -27,11 +27,23 @@ BioPtr Bio::make(TlsStream& stream) {
     BIO_meth_set_ctrl(made, &Bio::control);
     return made;
   }();
-  BioPtr bio(BIO_new(method));
-  if (!bio) throw std::bad_alloc();
-  BIO_set_data(bio.get(), &stream);
-  BIO_set_init(bio.get(), 1);
-  return bio;
+  thread_local const BioPtr bio = [] {
+    BioPtr made(BIO_new(method));
+    if (!made) throw std::bad_alloc();
+    BIO_set_init(made.get(), 1);
+    return made;
+  }();
+  return bio.get();
+}
+
+BioPtr Bio::acquire() {
+  bio_st* bio = of_thread();
+  BIO_up_ref(bio);
+  return BioPtr(bio);
+}
+
+void Bio::serve(TlsStream& stream) noexcept {
+  BIO_set_data(of_thread(), &stream);
 }
 
 std::span<char> Bio::scratch() {
@@ -78,6 +90,8 @@ int Bio::read(bio_st* bio, char* out, std::size_t size, std::size_t* got) {
 
 int Bio::write(bio_st* bio, const char* data, std::size_t size, std::size_t* written) {
   BIO_clear_retry_flags(bio);
+  auto& stream = *static_cast<TlsStream*>(BIO_get_data(bio));
+  if (stream.deferred_) stream.stage_deferred();
   staged().append({data, size});
   *written = size;
   return 1;

@@ -89,7 +89,7 @@ struct ServerContext::Callbacks {
     if (!name) return 1;
     const CertificateStore& store = data_of(ssl).store;
     const Choice& choice = store.find(name);
-    if (&choice == &store.fallback()) return 1;
+    if (choice.by_kind == store.fallback().by_kind) return 1;
     SSL_certs_clear(ssl);
     return use(ssl, choice) ? 1 : 0;
   }

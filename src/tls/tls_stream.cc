@@ -1,6 +1,7 @@
 #include "tls/tls_stream.h"
 
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 
@@ -36,21 +37,31 @@ std::size_t size_of(std::span<const iovec> parts) noexcept {
   return size;
 }
 
-/// Errors that are left over would be taken for those of the next operation.
-void forget_errors() noexcept {
-  if (ERR_peek_error() != 0) ERR_clear_error();
+/// Wipes a key pair that was made for one handshake: what was agreed on with it is safe from then on, and an
+/// idle connection needs no memory for it.
+void wipe(EVP_PKEY* key) noexcept {
+  if (!key) return;
+  EVP_PKEY_set_type(key, EVP_PKEY_get_base_id(key));
+  EVP_PKEY_free(key);
 }
 
 }  // namespace
 
 TlsStream::TlsStream(net::StreamPtr below, SslPtr ssl)
     : LayeredStream(std::move(below)), ssl_(std::move(ssl)) {
-  bio_st* bio = Bio::make(*this).release();
+  bio_st* bio = Bio::acquire().release();
   SSL_set_bio(ssl_.get(), bio, bio);
 }
 
 TlsStream::~TlsStream() {
-  if (!abortive_ && unsent_.empty()) send_close();
+  if (!abortive_ && (unsent_.empty() || deferred_)) send_close();
+}
+
+/// Before each call of OpenSSL's that may do I/O.
+void TlsStream::begin_operation() noexcept {
+  // What is left over would be taken for the errors of the operation.
+  if (ERR_peek_error() != 0) ERR_clear_error();
+  Bio::serve(*this);
 }
 
 // --- Handshake
@@ -59,14 +70,18 @@ net::Task<Result<void>> TlsStream::handshake(Nanos deadline) {
   below().set_read_deadline(deadline);
   below().set_write_timeout(deadline == kNever ? kNever : std::max<Nanos>(deadline - loop().now(), 0));
   for (;;) {
-    forget_errors();
+    begin_operation();
     receive_size_ = Bio::kScratch;
     const int step = SSL_do_handshake(ssl_.get());
     receive_size_ = 0;
     Error error;
     if (step != 1) error = handshake_error(step);
     keep_incoming();
-    if (!Bio::staged().empty()) {
+    if (!Bio::staged().empty() && step == 1 && may_defer()) {
+      unsent_.append(Bio::staged().view());
+      Bio::staged().clear();
+      deferred_ = true;
+    } else if (!Bio::staged().empty()) {
       Buffer out;  // The thread's own must be empty before others are served.
       out.append(Bio::staged().view());
       Bio::staged().clear();
@@ -83,7 +98,36 @@ net::Task<Result<void>> TlsStream::handshake(Nanos deadline) {
     received_ = *got;
   }
   established_ = true;
+  wipe_handshake_keys();
   co_return Result<void>{};
+}
+
+void TlsStream::wipe_handshake_keys() noexcept {
+  EVP_PKEY* key = nullptr;
+  if (SSL_get_tmp_key(ssl_.get(), &key) == 1) wipe(std::exchange(key, nullptr));
+  if (SSL_get_peer_tmp_key(ssl_.get(), &key) == 1) wipe(key);
+  ERR_clear_error();
+}
+
+/// Whether what the handshake has left to send may wait for the first answer. With TLS 1.3 these are session
+/// tickets. The client's first request is here, or else the first wait for it sends them.
+bool TlsStream::may_defer() const noexcept {
+  return SSL_is_server(ssl_.get()) == 1 && SSL_version(ssl_.get()) == TLS1_3_VERSION && !ahead_.empty();
+}
+
+int TlsStream::arm() noexcept {
+  if (deferred_) {
+    stage_deferred();
+    send_staged();
+  }
+  return LayeredStream::arm();
+}
+
+/// Puts what was put off in front of what is about to be staged.
+void TlsStream::stage_deferred() noexcept {
+  deferred_ = false;
+  Bio::staged().append(unsent_.view());
+  unsent_.release();
 }
 
 /// Why SSL_do_handshake returned `step`; errno EAGAIN when it waits for the peer.
@@ -155,7 +199,7 @@ ssize_t TlsStream::try_read(std::span<char> out) noexcept {
 /// Plain bytes into `out`; with `peek` they stay. What ends reading is remembered.
 std::size_t TlsStream::decrypt(std::span<char> out, bool peek) noexcept {
   if (ended_ || read_error_ != 0) return 0;
-  forget_errors();
+  begin_operation();
   incoming_ = std::span<char>(ahead_.data(), ahead_.size()).subspan(ahead_begin_);
   received_ = 0;
   receive_size_ = receive_size_for(out.size());
@@ -237,11 +281,15 @@ void TlsStream::on_readable_below() {
 
 ssize_t TlsStream::try_write(std::span<const iovec> parts) noexcept {
   if (write_error_ != 0) return -write_error_;
-  if (!unsent_.empty()) flush_unsent();
+  if (!unsent_.empty() && !deferred_) flush_unsent();
   if (write_error_ != 0) return -write_error_;
   if (held_ == 0) {
-    if (!unsent_.empty()) return -EAGAIN;
+    if (!unsent_.empty() && !deferred_) return -EAGAIN;
     held_ = encrypt(parts);
+    if (ends_ && held_ == size_of(parts)) {
+      stage_close();
+      below().end_after_write();
+    }
     send_staged();
     if (write_error_ != 0) return -write_error_;
   }
@@ -255,7 +303,7 @@ ssize_t TlsStream::try_write(std::span<const iovec> parts) noexcept {
 /// Encrypts up to kBatch of `parts` in records as long as can be. Returns how many bytes.
 std::size_t TlsStream::encrypt(std::span<const iovec> parts) noexcept {
   thread_local std::array<char, kRecord> joined;  // Of parts that do not fill records by themselves.
-  forget_errors();
+  begin_operation();
   std::size_t total = 0;
   std::size_t filled = 0;
   const auto put = [this](const char* data, std::size_t size) {
@@ -325,7 +373,7 @@ void TlsStream::flush_unsent() noexcept {
 }
 
 bool TlsStream::is_writable() const noexcept {
-  return write_error_ != 0 || (unsent_.empty() && below().is_writable());
+  return write_error_ != 0 || ((unsent_.empty() || deferred_) && below().is_writable());
 }
 
 std::size_t TlsStream::unacknowledged() const noexcept {
@@ -333,17 +381,21 @@ std::size_t TlsStream::unacknowledged() const noexcept {
 }
 
 void TlsStream::on_writable_below() {
-  if (!unsent_.empty()) flush_unsent();
+  if (!unsent_.empty() && !deferred_) flush_unsent();
   notify(false, true);
 }
 
 // --- The end
 
-void TlsStream::send_close() noexcept {
+void TlsStream::stage_close() noexcept {
   if (!established_ || close_sent_ || write_error_ != 0) return;
   close_sent_ = true;
-  forget_errors();
+  begin_operation();
   if (SSL_shutdown(ssl_.get()) < 0) ERR_clear_error();
+}
+
+void TlsStream::send_close() noexcept {
+  stage_close();
   send_staged();
 }
 

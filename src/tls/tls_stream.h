@@ -56,6 +56,7 @@ class TlsStream final : public net::LayeredStream {
   [[nodiscard]] bool is_writable() const noexcept override;
   [[nodiscard]] std::size_t unacknowledged() const noexcept override;
   void shutdown_write() noexcept override;
+  void end_after_write() noexcept override { ends_ = true; }
   void set_abortive() noexcept override;
 
  private:
@@ -67,14 +68,20 @@ class TlsStream final : public net::LayeredStream {
   void on_readable_below() override;
   void on_writable_below() override;
 
+  void begin_operation() noexcept;
   [[nodiscard]] std::size_t decrypt(std::span<char> out, bool peek) noexcept;
   void note_failed_read() noexcept;
   [[nodiscard]] bool has_news() noexcept;
   [[nodiscard]] std::size_t encrypt(std::span<const iovec> parts) noexcept;
+  void stage_close() noexcept;
   void send_close() noexcept;
 
   [[nodiscard]] Error handshake_error(int step) noexcept;
   void keep_incoming();
+  void wipe_handshake_keys() noexcept;
+  [[nodiscard]] bool may_defer() const noexcept;
+  [[nodiscard]] int arm() noexcept override;
+  void stage_deferred() noexcept;
   void send_staged() noexcept;
   void flush_unsent() noexcept;
 
@@ -86,6 +93,8 @@ class TlsStream final : public net::LayeredStream {
   std::size_t ahead_begin_ = 0;
   Buffer unsent_;  ///< Ciphertext that the stream below has not taken, from unsent_begin_.
   std::size_t unsent_begin_ = 0;
+  bool deferred_ = false;  ///< unsent_ was not offered yet: it goes out with what is written next.
+  bool ends_ = false;      ///< What is written next is the last.
   /// Plain bytes that are encrypted but were not reported as written, because some of unsent_ is theirs.
   std::size_t held_ = 0;
   std::shared_ptr<SessionSlot> session_slot_;  ///< Client side: where new sessions go; null: nowhere.

@@ -1,7 +1,10 @@
 #include "tls/tls_stream.h"
 
 #include <doctest/doctest.h>
+#include <openssl/evp.h>
+#include <openssl/ssl.h>
 
+#include <array>
 #include <cerrno>
 #include <string>
 #include <vector>
@@ -255,6 +258,107 @@ TEST_CASE("handshakes end in time, whatever comes") {
     CHECK(shaken.failed_with(ErrorCode::canceled));
   }
   CHECK(scope.count() == 0);
+}
+
+TEST_CASE("session tickets go out with the first answer, or with the first wait for a request") {
+  net::Loop loop;
+  Sides sides;
+  const auto server = server_context(sides.server);
+  const auto client = client_context(sides.client);
+  Pair pair(loop, *server, *client, "a.test");
+  Outcome<void> asked;
+  Outcome<void> answered;
+  Outcome<void> heard;
+  std::string got;
+  std::string buffer(100, '\0');
+  // The request comes with the end of the handshake.
+  pair.scope.spawn(shake(*pair.server, kNever, pair.server_shaken));
+  pair.scope.spawn(shake(*pair.client, kNever, pair.client_shaken));
+  REQUIRE(net::turn_until(loop, [&] { return pair.client_shaken.times == 1; }));
+  pair.scope.spawn(net::write_once(*pair.client, "request", asked));
+  REQUIRE(net::turn_until(loop, [&] { return pair.server_shaken.times == 1; }));
+  settle(loop);
+  CHECK_FALSE(pair.client_below->is_readable());
+  CHECK(pair.server->is_writable());
+  Outcome<std::size_t> read;
+  pair.scope.spawn(net::read_once(*pair.server, buffer, read));
+  REQUIRE(read.times == 1);
+  CHECK(buffer.starts_with("request"));
+  CHECK_FALSE(pair.client_below->is_readable());
+
+  SUBCASE("an answer") {
+    pair.scope.spawn(net::write_once(*pair.server, "answer", answered));
+    pair.scope.spawn(net::read_all(*pair.client, got, heard));
+    settle(loop);
+    CHECK(got == "answer");
+    pair.server.reset();
+  }
+  SUBCASE("an answer that is the last, with the end behind it") {
+    pair.server->end_after_write();
+    pair.scope.spawn(net::write_once(*pair.server, "answer", answered));
+    pair.server->set_abortive();  // Nothing that could come later is needed.
+    pair.scope.spawn(net::read_all(*pair.client, got, heard));
+    settle(loop);
+    CHECK(got == "answer");
+  }
+  SUBCASE("a wait") {
+    Outcome<std::size_t> more;
+    pair.scope.spawn(net::read_once(*pair.server, buffer, more));
+    settle(loop);
+    CHECK(pair.client_below->is_readable());
+    pair.scope.spawn(net::read_all(*pair.client, got, heard));
+    settle(loop);
+    CHECK(heard.times == 0);
+    pair.server->cancel_read();
+    settle(loop);
+    pair.server.reset();
+  }
+  SUBCASE("the end") {
+    pair.server.reset();
+    pair.scope.spawn(net::read_all(*pair.client, got, heard));
+  }
+  REQUIRE(net::turn_until(loop, [&] { return heard.times == 1; }));
+  CHECK(heard.result.has_value());
+}
+
+TEST_CASE("the end goes out behind a last write of any size, also where little is taken at a time") {
+  net::Loop loop;
+  Sides sides;
+  const auto server = server_context(sides.server);
+  const auto client = client_context(sides.client);
+  for (const std::size_t size : {1U, 16384U, 131072U, 131073U, 400'000U}) {
+    CAPTURE(size);
+    Pair pair(loop, *server, *client, "a.test", nullptr, sized(SIZE_MAX, 5000, 20'000));
+    REQUIRE(pair.handshake(2000));
+    const std::string text = pattern(size);
+    std::string got;
+    Outcome<void> read;
+    Outcome<void> written;
+    pair.scope.spawn(net::read_all(*pair.client, got, read));
+    pair.server->end_after_write();
+    pair.scope.spawn(net::write_once(*pair.server, text, written));
+    REQUIRE(net::turn_until(loop, [&] { return written.times == 1 && read.times == 1; }));
+    CHECK(written.result.has_value());
+    CHECK(read.result.has_value());
+    CHECK(got == text);
+  }
+}
+
+TEST_CASE("the keys that a handshake was made with are wiped") {
+  net::Loop loop;
+  Sides sides;
+  const auto server = server_context(sides.server);
+  const auto client = client_context(sides.client);
+  Pair pair(loop, *server, *client, "a.test");
+  REQUIRE(pair.handshake());
+  for (const TlsStream* stream : {pair.server.get(), pair.client.get()}) {
+    EVP_PKEY* key = nullptr;
+    std::array<unsigned char, 64> bytes{};
+    std::size_t size = bytes.size();
+    REQUIRE(SSL_get_tmp_key(stream->ssl(), &key) == 1);
+    CHECK(EVP_PKEY_get_raw_private_key(key, bytes.data(), &size) != 1);
+    EVP_PKEY_free(key);
+  }
 }
 
 TEST_CASE("who waits without reading is woken by data, and not by a session ticket") {
