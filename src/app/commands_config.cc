@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "config/emit.h"
 #include "config/loader.h"
+#include "route/checks.h"
 
 namespace lintel::app {
 namespace {
@@ -92,6 +93,7 @@ int check_command(const CheckArguments& arguments, std::ostream& out, std::ostre
     return kBadCommandLine;
   }
   const auto further = [](const config::Config& config, config::Report& report) {
+    route::check_routes(config, report);
     static_cast<void>(load_tls(config, std::make_shared<tls::TicketKeys>(), report));
   };
   const config::LoadResult result = config::load_file(arguments.file, config::process_environment(), further);

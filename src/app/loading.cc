@@ -8,6 +8,7 @@
 
 #include "app/tls_files.h"
 #include "config/emit.h"
+#include "route/checks.h"
 
 namespace lintel::app {
 namespace {
@@ -74,6 +75,7 @@ tl::expected<Loaded, LoadFailure> load(const ConfigSource& source, std::uint64_t
                                        const std::shared_ptr<tls::TicketKeys>& tickets) {
   auto snapshot = std::make_shared<proxy::Snapshot>();
   const auto further = [&](const config::Config& config, config::Report& report) {
+    route::check_routes(config, report);
     snapshot->tls = load_tls(config, tickets, report);
   };
   config::LoadResult result =

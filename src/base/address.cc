@@ -394,6 +394,14 @@ bool Cidr::contains(const SocketAddress& address) const noexcept {
   return rest == 0 || ((bytes[whole] ^ bytes_[whole]) >> (8 - rest)) == 0;
 }
 
+bool Cidr::contains(const Cidr& other) const noexcept {
+  if (v6_ != other.v6_ || bits_ > other.bits_) return false;
+  const std::size_t whole = bits_ / 8;
+  if (!std::equal(bytes_, bytes_ + whole, other.bytes_)) return false;
+  const unsigned rest = bits_ % 8;
+  return rest == 0 || ((other.bytes_[whole] ^ bytes_[whole]) >> (8 - rest)) == 0;
+}
+
 std::string Cidr::to_string() const {
   std::array<char, INET6_ADDRSTRLEN> text;
   inet_ntop(v6_ ? AF_INET6 : AF_INET, bytes_, text.data(), text.size());

@@ -68,6 +68,8 @@ class Cidr {
   [[nodiscard]] static std::optional<Cidr> parse(std::string_view text, std::string& why);
   /// True if the address (IPv4-mapped IPv6 counts as IPv4) lies in this network. False for Unix sockets.
   [[nodiscard]] bool contains(const SocketAddress& address) const noexcept;
+  /// True if all of the other network lies in this one.
+  [[nodiscard]] bool contains(const Cidr& other) const noexcept;
   [[nodiscard]] std::string to_string() const;
   friend bool operator==(const Cidr&, const Cidr&) = default;
 

@@ -1,3 +1,6 @@
+#include <utility>
+#include <vector>
+
 #include "config/emit.h"
 #include "config/rules.h"
 
@@ -145,6 +148,12 @@ class ManWriter {
 
  private:
   void object(const ObjectType& type, const std::string& path) {
+    const std::string* outside = around(type);
+    if (outside != nullptr) {
+      out_ += ".SS " + roff(path) + "\nThe same settings as those of\n.BR " + roff(*outside) + " .\n";
+      return;
+    }
+    open_.emplace_back(&type, path);
     out_ += ".SS " + (path.empty() ? std::string("Top level") : roff(path)) + '\n';
     if (!type.short_key.empty()) {
       out_ += "A plain value in place of the mapping sets\n.BR " + roff(type.short_key) + " .\n";
@@ -152,6 +161,15 @@ class ManWriter {
     for (const Field& row : type.fields) field(type, row);
     for (const Field& row : type.fields)
       nested(row.type, path.empty() ? std::string(row.key) : path + '.' + std::string(row.key));
+    open_.pop_back();
+  }
+
+  /// The path at which `type` is being written, or null.
+  [[nodiscard]] const std::string* around(const ObjectType& type) const {
+    for (const auto& [open, path] : open_) {
+      if (open == &type) return &path;
+    }
+    return nullptr;
   }
 
   void nested(const Type& type, const std::string& path) {
@@ -180,6 +198,7 @@ class ManWriter {
     if (!row.reloadable) out_ += ".br\nA change needs a restart.\n";
   }
 
+  std::vector<std::pair<const ObjectType*, std::string>> open_;  ///< Being written, outermost first.
   std::string out_;
 };
 

@@ -51,8 +51,7 @@ class SchemaWriter {
     for (const Field& field : type.fields) {
       const ObjectType* inside = object_in(field.type);
       if (inside == nullptr) continue;
-      objects_.emplace(inside->name, inside);
-      collect(*inside);
+      if (objects_.emplace(inside->name, inside).second) collect(*inside);
     }
   }
 
@@ -140,7 +139,7 @@ class SchemaWriter {
         json_.end_array();
         json_.key("propertyNames");
         json_.begin_object();
-        json_.member("pattern", kName.pattern);
+        if (!type.format->pattern.empty()) json_.member("pattern", type.format->pattern);
         json_.end_object();
         json_.key("additionalProperties");
         reference(type.object->name);

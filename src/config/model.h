@@ -76,12 +76,35 @@ struct Shutdown {
   friend bool operator==(const Shutdown&, const Shutdown&) = default;
 };
 
+/// What is asked of a text: of a header's value, a cookie's, a parameter's. All that is given must hold of
+/// one and the same value; nothing given asks that there be one.
+struct TextMatch {
+  std::string name;             ///< Of the header, cookie or parameter; empty where there is but one text.
+  std::vector<std::string> is;  ///< One of these.
+  std::string prefix;
+  std::string suffix;
+  std::string contains;
+  std::string regex;    ///< Found anywhere in it.
+  bool present = true;  ///< False: there must be none.
+  friend bool operator==(const TextMatch&, const TextMatch&) = default;
+};
+
+/// Conditions that must all hold. Each one may be absent.
 struct Match {
   std::vector<std::string> host;    ///< Lower case, exact or "*.suffix"; empty matches every host.
   std::string path;                 ///< Exact path; empty: not asked.
   std::string path_prefix;          ///< Whole segments: "/v1" matches "/v1" and "/v1/x", not "/v1x".
   std::vector<std::string> method;  ///< Empty matches every method.
-  std::vector<std::string> sni;     ///< As host, of TLS that is passed through; empty matches every name.
+  std::vector<std::string> sni;     ///< As host: the name that a TLS client asks for.
+  std::string path_regex;           ///< Found anywhere in the path.
+  std::vector<TextMatch> header;
+  std::vector<TextMatch> query;  ///< Names and values decoded.
+  std::vector<TextMatch> cookie;
+  std::vector<Cidr> client_ip;
+  std::optional<TextMatch> client_cert_subject;  ///< As RFC 2253 writes it.
+  std::vector<Match> all;
+  std::vector<Match> any;   ///< At least one, if there are any.
+  std::vector<Match> none;  ///< "not": none of these.
   friend bool operator==(const Match&, const Match&) = default;
 };
 

@@ -117,8 +117,11 @@ std::optional<std::string> Parser::scalar(const YamlNode& node, const Path& path
 
 void Parser::object(const ObjectType& type, const YamlNode& node, void* target, const Path& path) {
   if (type.set_place != nullptr) type.set_place(target, node.place);
-  if (node.kind == YamlNode::Kind::scalar && !type.short_key.empty()) {
-    const Field& field = *type.find(type.short_key);
+  const Field* meant_by_short = type.short_key.empty() ? nullptr : type.find(type.short_key);
+  if (meant_by_short != nullptr &&
+      (node.kind == YamlNode::Kind::scalar ||
+       (node.kind == YamlNode::Kind::list && meant_by_short->type.kind == Kind::list))) {
+    const Field& field = *meant_by_short;
     report_.locate(path.child(field.key).key, {node.place, path.display});
     value(field.type, node, member_of(field, target), {path.child(field.key).key, path.display});
     return;
@@ -310,7 +313,8 @@ void Parser::address(const Type& type, const YamlNode& node, void* target, const
 void Parser::list(const Type& type, const YamlNode& node, void* target, const Path& path) {
   if (node.kind == YamlNode::Kind::null) return;
   if (node.kind != YamlNode::Kind::list) {
-    if (!type.one_or_many || node.kind == YamlNode::Kind::map) {
+    const bool is_element = node.kind != YamlNode::Kind::map || type.element->kind == Kind::object;
+    if (!type.one_or_many || !is_element) {
       wrong_kind(node, path, "a list",
                  node.kind == YamlNode::Kind::scalar ? "write [" + node.text.substr(0, 40) + ']'
                                                      : "begin each entry with \"- \"");
@@ -352,9 +356,9 @@ void Parser::named(const Type& type, const YamlNode& node, void* target, const P
     report_.locate(inside.key, {each.key.place, inside.display});
     std::string name = each.key.text;
     std::string why;
-    if (name.empty() || !kName.accept(name, why)) {
+    if (name.empty() || !type.format->accept(name, why)) {
       fail(each.key.place, {inside.key + ".name", path.display},
-           quote(name) + (name.empty() ? " is not a name" : ' ' + why));
+           quote(name) + (name.empty() ? " is not " + std::string(type.format->title) : ' ' + why));
     }
     void* element = type.access.append(target);
     type.access.name(element) = name;

@@ -14,15 +14,6 @@
 namespace lintel::config {
 namespace {
 
-/// Calls `visit(route, key, listener index, route index)` for every route.
-template <typename Visit>
-void for_each_route(const Config& config, const Visit& visit) {
-  for (std::size_t i = 0; i < config.listeners.size(); ++i) {
-    const std::vector<Route>& routes = config.listeners[i].routes;
-    for (std::size_t j = 0; j < routes.size(); ++j) visit(routes[j], route_key(i, j), i, j);
-  }
-}
-
 void has_listeners(const Config& config, Report& report) {
   if (config.listeners.empty()) {
     error(report, "listeners", "there are no listeners, so nothing would be served",
@@ -49,42 +40,6 @@ void pools_exist(const Config& config, Report& report) {
   }
   for_each_route(config, [&](const Route& route, const std::string& key, std::size_t, std::size_t) {
     check(route.pool, key + ".pool");
-  });
-}
-
-void one_action(const Config& config, Report& report) {
-  for_each_route(config, [&](const Route& route, const std::string& key, std::size_t, std::size_t) {
-    const int actions =
-        int{!route.pool.empty()} + int{route.redirect.has_value()} + int{route.respond.has_value()};
-    if (actions == 0) {
-      error_if_absent(report, key, {"pool", "redirect", "respond"}, "the route does nothing",
-                      "give it one of: pool, redirect, respond");
-    }
-    if (actions > 1) {
-      std::vector<std::string_view> given;
-      if (!route.pool.empty()) given.emplace_back("pool");
-      if (route.redirect) given.emplace_back("redirect");
-      if (route.respond) given.emplace_back("respond");
-      report.add(Severity::error, report.nearest(key),
-                 "the route has more than one action: " + join_words(given), "keep one of them");
-    }
-  });
-}
-
-void one_path_condition(const Config& config, Report& report) {
-  for_each_route(config, [&](const Route& route, const std::string& key, std::size_t, std::size_t) {
-    if (route.match.path.empty() || route.match.path_prefix.empty()) return;
-    error(report, key + ".match", "path and path_prefix are both given", "keep one of them");
-  });
-}
-
-void redirect_changes_something(const Config& config, Report& report) {
-  for_each_route(config, [&](const Route& route, const std::string& key, std::size_t, std::size_t) {
-    if (!route.redirect) return;
-    const Redirect& to = *route.redirect;
-    if (!to.scheme.empty() || !to.host.empty() || to.port || !to.path.empty()) return;
-    error(report, key + ".redirect", "the redirect leads to the request's own URL, which would loop",
-          "set at least one of: scheme, host, port, path");
   });
 }
 
@@ -334,29 +289,6 @@ void header_limits_fit(const Config& config, Report& report) {
   }
 }
 
-bool takes_everything(const Route& route) {
-  return route.match == Match{};
-}
-
-void routes_reachable(const Config& config, Report& report) {
-  for (std::size_t i = 0; i < config.listeners.size(); ++i) {
-    const Listener& listener = config.listeners[i];
-    const auto last = std::find_if(listener.routes.begin(), listener.routes.end(), takes_everything);
-    if (last == listener.routes.end()) continue;
-    const auto position = static_cast<std::size_t>(last - listener.routes.begin());
-    if (report.failed(route_key(i, position) + ".match")) continue;
-    const std::string why = "never matches: the route " + quote(last->name) +
-                            " before it has no conditions and takes every request";
-    for (std::size_t j = position + 1; j < listener.routes.size(); ++j) {
-      warning(report, route_key(i, j), why, "move it up, or add a match to " + last->name);
-    }
-    if (!listener.pool.empty()) {
-      warning(report, listener_key(i) + ".pool", why,
-              "remove the listener's pool, or add a match to " + last->name);
-    }
-  }
-}
-
 void pools_used(const Config& config, Report& report) {
   std::set<std::string> used;
   for (const Listener& listener : config.listeners) used.insert(listener.pool);
@@ -394,10 +326,11 @@ constexpr Rule kRules[] = {
      "connect.",
      proxy_protocol_trusts},
     {"unique_route_names", "No two routes of a listener have the same name.", unique_route_names},
-    {"one_action", "A route has exactly one of pool, redirect and respond.", one_action},
-    {"one_path_condition", "A match has path or path_prefix, not both.", one_path_condition},
+    {"one_action", "A route has exactly one of pool, redirect and respond.", rule::one_action},
+    {"one_path_condition", "A match has path or path_prefix, not both.", rule::one_path_condition},
+    {"text_matches", "A condition with present: false asks for nothing else.", rule::text_matches},
     {"redirect_changes_something", "A redirect sets at least one of scheme, host, port and path.",
-     redirect_changes_something},
+     rule::redirect_changes_something},
     {"pools_exist", "Every pool that a route or listener names is defined.", pools_exist},
     {"header_limits_fit", "header_field_size and target_size are at most header_size.", header_limits_fit},
     {"admin_is_local", "The admin endpoint binds Unix sockets and loopback addresses only.", admin_is_local},
@@ -411,8 +344,9 @@ constexpr Rule kRules[] = {
      "of "
      "tcp or udp listeners has nothing but the client's address to tell sessions apart by.",
      rule::balance_is_complete},
-    {"routes_reachable", "A route behind one without conditions never matches, which gives a warning.",
-     routes_reachable},
+    {"routes_reachable",
+     "A route whose every request is taken by routes before it never matches, which gives a warning.",
+     rule::routes_reachable},
     {"pools_used", "A pool that no route uses gives a warning.", pools_used},
 };
 

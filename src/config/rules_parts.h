@@ -29,6 +29,49 @@ void error_twice(Report& report, const std::string& key, const std::string& firs
 void error_if_absent(Report& report, const std::string& key, std::initializer_list<std::string_view> absent,
                      std::string message, std::string suggestion);
 
+/// Calls `visit(route, key, listener index, route index)` for every route.
+template <typename Visit>
+void for_each_route(const Config& config, const Visit& visit) {
+  for (std::size_t i = 0; i < config.listeners.size(); ++i) {
+    const std::vector<Route>& routes = config.listeners[i].routes;
+    for (std::size_t j = 0; j < routes.size(); ++j) visit(routes[j], route_key(i, j), i, j);
+  }
+}
+
+/// Calls `visit(match, key)` for a match and all matches inside it.
+template <typename Visit>
+void for_each_match(const Match& match, const std::string& key, const Visit& visit) {
+  visit(match, key);
+  const auto inside = [&](const std::vector<Match>& matches, std::string_view name) {
+    for (std::size_t i = 0; i < matches.size(); ++i)
+      for_each_match(matches[i], indexed(key + '.' + std::string(name), i), visit);
+  };
+  inside(match.all, "all");
+  inside(match.any, "any");
+  inside(match.none, "not");
+}
+
+/// Calls `visit(text match, key)` for each of `match`, which stands at `key`, but not of those inside it.
+template <typename Visit>
+void for_each_text_match(const Match& match, const std::string& key, const Visit& visit) {
+  const auto each = [&](const std::vector<TextMatch>& list, std::string_view name) {
+    for (std::size_t i = 0; i < list.size(); ++i) visit(list[i], indexed(key + '.' + std::string(name), i));
+  };
+  each(match.header, "header");
+  each(match.query, "query");
+  each(match.cookie, "cookie");
+  if (match.client_cert_subject) visit(*match.client_cert_subject, key + ".client_cert_subject");
+}
+
+/// The rules of routes (rules_route.cc, rules_reach.cc).
+namespace rule {
+void one_action(const Config& config, Report& report);
+void one_path_condition(const Config& config, Report& report);
+void text_matches(const Config& config, Report& report);
+void redirect_changes_something(const Config& config, Report& report);
+void routes_reachable(const Config& config, Report& report);
+}  // namespace rule
+
 /// The rules of pools (rules_pool.cc).
 namespace rule {
 void pool_has_servers(const Config& config, Report& report);

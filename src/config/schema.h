@@ -57,7 +57,7 @@ struct Type {
   std::vector<std::int64_t> allowed;      ///< Integers: if not empty, only these.
   std::string_view zero_word;             ///< Numbers: the word that is written for 0, outside the range.
   std::vector<std::string_view> choices;  ///< Choices: the spellings, in the enum's order.
-  const TextFormat* format = nullptr;     ///< Text.
+  const TextFormat* format = nullptr;     ///< Text; named: of the names.
   std::shared_ptr<const Type> element;    ///< Optional, list.
   bool one_or_many = false;               ///< Lists: a single value stands for a list of one.
   const ObjectType* object = nullptr;     ///< Object, named.

@@ -182,9 +182,10 @@ inline Type object_of(const ObjectType& object) {
   return type;
 }
 
-inline Type named(const ObjectType& object) {
+inline Type named(const ObjectType& object, const TextFormat& names = kName) {
   Type type = of_kind(Kind::named);
   type.object = &object;
+  type.format = &names;
   return type;
 }
 

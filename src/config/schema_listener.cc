@@ -12,8 +12,27 @@ constexpr Protocols kHttp = bit(Protocol::http);
 constexpr Protocols kTcp = bit(Protocol::tcp);
 constexpr Protocols kUdp = bit(Protocol::udp);
 
-const ObjectType& match_type() {
-  static const ObjectType type = object<Match>(
+const ObjectType& text_match_type() {
+  static const ObjectType type = object<TextMatch>(
+      "text_match",
+      {
+          field(&TextMatch::is, "is", one_or_many(text(kAnyText)), "The whole value: one of these.")
+              .example("[staging, canary]"),
+          field(&TextMatch::prefix, "prefix", text(kAnyText), "What the value begins with."),
+          field(&TextMatch::suffix, "suffix", text(kAnyText), "What the value ends with."),
+          field(&TextMatch::contains, "contains", text(kAnyText), "What stands somewhere in the value."),
+          field(&TextMatch::regex, "regex", text(kAnyText),
+                "A regular expression (RE2) that is found somewhere in the value.")
+              .example("\"^v[0-9]+$\""),
+          field(&TextMatch::present, "present", of_kind(Kind::boolean),
+                "Whether there must be a value at all, or none."),
+      },
+      "is");
+  return type;
+}
+
+ObjectType make_match_type() {
+  return object<Match>(
       "match",
       {
           field(&Match::host, "host", one_or_many(text(kHostPattern)),
@@ -30,11 +49,53 @@ const ObjectType& match_type() {
               .only(kHttp)
               .example("[GET, HEAD]"),
           field(&Match::sni, "sni", one_or_many(text(kHostPattern)),
-                "Names that TLS clients ask for, exact or *.suffix, with tls: passthrough; without it every "
-                "connection matches.")
-              .only(kTcp)
+                "Names that TLS clients ask for, exact or *.suffix; on tcp listeners with tls: passthrough. "
+                "Without it every connection matches.")
+              .only(kHttp | kTcp)
               .example("[db.example.com, \"*.db.example.com\"]"),
+          field(&Match::path_regex, "path_regex", text(kAnyText),
+                "A regular expression (RE2) that is found somewhere in the path; ^ and $ are its ends.")
+              .only(kHttp)
+              .example("\"^/users/[0-9]+$\""),
+          field(&Match::header, "header", named(text_match_type(), kToken),
+                "Request headers by name; where one comes several times, one of its values must match.")
+              .only(kHttp)
+              .example("{X-Env: staging, X-Debug: {present: false}}"),
+          field(&Match::query, "query", named(text_match_type(), kAnyText),
+                "Parameters of the query by name; names and values are compared decoded.")
+              .only(kHttp)
+              .example("{version: \"2\"}"),
+          field(&Match::cookie, "cookie", named(text_match_type(), kToken), "Cookies by name.")
+              .only(kHttp)
+              .example("{canary: \"1\"}"),
+          field(&Match::client_ip, "client_ip", one_or_many(of_kind(Kind::network)),
+                "Networks that the client is in; who the client is says trusted_proxies.")
+              .only(kHttp)
+              .example("[10.0.0.0/8, \"fd00::/8\"]"),
+          field(&Match::client_cert_subject, "client_cert_subject", object_of(text_match_type()),
+                "The subject of the certificate that the client has shown, such as CN=alice,O=Example.")
+              .only(kHttp)
+              .example("{suffix: \",O=Example\"}"),
       });
+}
+
+/// A match may have matches inside.
+const ObjectType& match_type() {
+  static ObjectType type = make_match_type();
+  static const bool complete = [] {
+    const auto add = [](std::vector<Match> Match::*member, std::string_view key, std::string_view help,
+                        std::string_view example) {
+      type.fields.push_back(
+          field(member, key, one_or_many(object_of(type)), help).only(kHttp).example(example));
+    };
+    add(&Match::all, "all", "Further matches, all of which must hold.",
+        "[{path_prefix: /a}, {header: {X: y}}]");
+    add(&Match::any, "any", "Further matches, one of which must hold.",
+        "[{method: POST}, {query: {write: \"1\"}}]");
+    add(&Match::none, "not", "A match, or several, none of which may hold.", "{client_ip: 10.0.0.0/8}");
+    return true;
+  }();
+  static_cast<void>(complete);
   return type;
 }
 

@@ -19,25 +19,44 @@ std::string_view trimmed(std::string_view text) noexcept {
 
 }  // namespace
 
+bool CookieReader::next(std::string_view& name, std::string_view& value) noexcept {
+  while (rest_.empty()) {
+    if (line_ == fields_.lines().size()) return false;
+    const Fields::Line& line = fields_.lines()[line_++];
+    if (!line.removed && line.id == FieldId::other && equals_ignoring_case(fields_.name(line), "cookie"))
+      rest_ = fields_.value(line);
+  }
+  value = take_part(rest_, ';');
+  name = trimmed(take_part(value, '='));
+  value = trimmed(value);
+  const bool quoted = value.size() >= 2 && value.front() == '"' && value.back() == '"';
+  if (quoted) value = value.substr(1, value.size() - 2);
+  return true;
+}
+
+bool QueryReader::next(std::string_view& name, std::string_view& value) noexcept {
+  if (rest_.empty()) return false;
+  value = take_part(rest_, '&');
+  name = take_part(value, '=');
+  return true;
+}
+
 std::string_view cookie_value(const Fields& fields, std::string_view name) noexcept {
-  for (const Fields::Line& line : fields.lines()) {
-    if (line.removed || line.id != FieldId::other || !equals_ignoring_case(fields.name(line), "cookie"))
-      continue;
-    for (std::string_view rest = fields.value(line); !rest.empty();) {
-      std::string_view value = take_part(rest, ';');
-      if (trimmed(take_part(value, '=')) != name) continue;
-      value = trimmed(value);
-      const bool quoted = value.size() >= 2 && value.front() == '"' && value.back() == '"';
-      return quoted ? value.substr(1, value.size() - 2) : value;
-    }
+  CookieReader cookies(fields);
+  std::string_view each;
+  std::string_view value;
+  while (cookies.next(each, value)) {
+    if (each == name) return value;
   }
   return {};
 }
 
 std::string_view query_value(std::string_view query, std::string_view name) noexcept {
-  while (!query.empty()) {
-    std::string_view value = take_part(query, '&');
-    if (take_part(value, '=') == name) return value;
+  QueryReader parameters(query);
+  std::string_view each;
+  std::string_view value;
+  while (parameters.next(each, value)) {
+    if (each == name) return value;
   }
   return {};
 }

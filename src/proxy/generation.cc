@@ -115,9 +115,8 @@ std::unique_ptr<ListenerContext> build_listener(const config::Listener& config, 
 
 }  // namespace
 
-const RouteContext& ListenerContext::route_for(const http::RequestHead& request) const noexcept {
-  const std::optional<std::uint32_t> index = router.match(request.host(), request.text(request.path),
-                                                          request.method, request.text(request.method_text));
+const RouteContext& ListenerContext::route_for(const route::RequestView& request) const noexcept {
+  const std::optional<std::uint32_t> index = router.match(request);
   return routes[index.value_or(static_cast<std::uint32_t>(routes.size() - 1))];
 }
 

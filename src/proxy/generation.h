@@ -69,6 +69,8 @@ struct ListenerContext {
   ListenerContext(const config::Listener& c, http::ServerSettings s)
       : config(c), settings(s), tls_settings(s), router(c.routes), sni_router(c.routes) {
     tls_settings.rules.default_port = 443;
+    asks_for_fields = router.asks_for(route::Condition::Kind::header);
+    asks_for_subject = router.asks_for(route::Condition::Kind::client_cert_subject);
   }
 
   const config::Listener& config;
@@ -77,11 +79,13 @@ struct ListenerContext {
   http::ServerSettings tls_settings;  ///< Where the connection is TLS.
   route::Router router;
   route::SniRouter sni_router;
+  bool asks_for_fields = false;      ///< Whether any route asks for header fields,
+  bool asks_for_subject = false;     ///< or for the subject of the client's certificate.
   std::vector<RouteContext> routes;  ///< As config.routes, then the listener's own pool, or none.
   std::shared_ptr<ListenerStats> stats;
 
   /// The route for a request; the last one, which may have no pool, when no other matches.
-  [[nodiscard]] const RouteContext& route_for(const http::RequestHead& request) const noexcept;
+  [[nodiscard]] const RouteContext& route_for(const route::RequestView& request) const noexcept;
   /// The same for a connection whose TLS is passed through, by the name that it asks for (empty: none).
   [[nodiscard]] const RouteContext& route_for_name(std::string_view server_name) const noexcept;
   [[nodiscard]] bool passes_tls() const noexcept {

@@ -8,6 +8,7 @@
 #include "proxy/forwarded.h"
 #include "proxy/local_reply.h"
 #include "proxy/redirect.h"
+#include "tls/peer_certificate.h"
 
 namespace lintel::proxy {
 
@@ -79,6 +80,9 @@ class HttpSession final : public Session, private http::Handler {
     if (port != 443) redirect.port = port;
     return redirect_location(redirect, "http", request);
   }
+  /// What servers are told of the client.
+  void complete_fields(http::RequestHead& request, const Peer& peer);
+  [[nodiscard]] const RouteContext& find_route(const http::RequestHead& request, std::string_view client);
   Task<void> answer(http::ServerTransaction& transaction, const RouteContext& route, Record& record);
   void finish(http::ServerTransaction& transaction, const RouteContext& route, Record& record,
               const Peer& peer, std::string_view client);
@@ -104,22 +108,37 @@ const http::ServerSettings& HttpSession::settings() {
 Task<void> HttpSession::serve(http::ServerTransaction& transaction) {
   serving_ = true;
   const ListenerContext& listener = *client_.listener;
-  const RouteContext& route = listener.route_for(transaction.request);
   const Peer peer(client_.address());
   std::array<char, kIpText> client_text{};
   const std::string_view client = client_ip(transaction.request, listener, peer, client_text);
   Record record;
   record.scheme = client_.scheme();
   record.client_ip = client;
+  // Routes that ask for fields see those that the server will see.
+  if (listener.asks_for_fields) complete_fields(transaction.request, peer);
+  const RouteContext& route = find_route(transaction.request, client);
   route.stats->in_flight.add();
-  if (route.pool) {
-    set_client_certificate(transaction.request, client_, peer);
-    set_forwarded(transaction.request, listener, peer, client_.scheme(), worker_.workspace.random);
-  }
+  if (route.pool && !listener.asks_for_fields) complete_fields(transaction.request, peer);
   co_await answer(transaction, route, record);
   route.stats->in_flight.sub();
   finish(transaction, route, record, peer, client);
   serving_ = false;
+}
+
+void HttpSession::complete_fields(http::RequestHead& request, const Peer& peer) {
+  set_client_certificate(request, client_, peer);
+  set_forwarded(request, *client_.listener, peer, client_.scheme(), worker_.workspace.random);
+}
+
+const RouteContext& HttpSession::find_route(const http::RequestHead& request, std::string_view client) {
+  route::RequestView view = route::view_of(request);
+  view.client_ip = client;
+  if (!client_.tls) return client_.listener->route_for(view);
+  view.sni = client_.tls->server_name();
+  if (!client_.listener->asks_for_subject) return client_.listener->route_for(view);
+  const auto shown = tls::peer_certificate(*client_.tls, false);
+  if (shown) view.client_cert_subject = shown->subject;
+  return client_.listener->route_for(view);
 }
 
 Task<void> HttpSession::answer(http::ServerTransaction& transaction, const RouteContext& route,

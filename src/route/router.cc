@@ -67,12 +67,6 @@ std::uint64_t hash_key(std::uint32_t bucket, auto kind, std::uint64_t path_hash)
   return mix(path_hash, std::uint64_t{bucket} << 2 | static_cast<unsigned>(kind));
 }
 
-bool prefix_matches(std::string_view prefix, std::string_view path) noexcept {
-  if (prefix == "/") return true;
-  return path.starts_with(prefix) &&
-         (prefix.ends_with('/') || path.size() == prefix.size() || path[prefix.size()] == '/');
-}
-
 }  // namespace
 
 void Router::Table::build(const std::vector<std::uint64_t>& hashes) {
@@ -93,8 +87,15 @@ struct Router::Builder {
   std::map<std::string, std::uint32_t, std::less<>> bucket_of_host;
   std::map<std::tuple<std::uint32_t, Kind, std::string>, std::uint32_t> key_of;
 
-  static Entry make_entry(const config::Route& route, std::uint32_t index) {
-    Entry entry{index, route.match.method.empty() ? kAnyMethod : 0, {}};
+  Entry make_entry(const config::Route& route, std::uint32_t index) {
+    Entry entry;
+    entry.route = index;
+    entry.methods = route.match.method.empty() ? kAnyMethod : 0;
+    Conditions rest(route.match, Wanted::not_indexed);
+    if (!rest.empty()) {
+      entry.rest = static_cast<std::uint32_t>(router.rest_.size());
+      router.rest_.push_back(std::move(rest));
+    }
     for (const std::string& token : route.match.method) {
       const http::Method method = http::method_from(token);
       if (method == http::Method::other) {
@@ -106,14 +107,15 @@ struct Router::Builder {
     return entry;
   }
 
-  /// Leaves out a route that can never win because earlier ones take all its methods; this bounds every list
-  /// by the number of methods.
+  /// Leaves out a route that can never win because earlier ones take all its methods; this bounds the routes
+  /// of a list that ask for nothing further by the number of methods.
   static void append(Entries& entries, const Entry& entry) {
     std::uint32_t taken = 0;
-    for (const Entry& earlier : entries) taken |= earlier.methods;
+    for (const Entry& earlier : entries) taken |= earlier.rest == kNone ? earlier.methods : 0;
     const auto is_new = [&](const std::string& token) {
       return std::none_of(entries.begin(), entries.end(), [&](const Entry& earlier) {
-        return std::find(earlier.tokens.begin(), earlier.tokens.end(), token) != earlier.tokens.end();
+        return earlier.rest == kNone &&
+               std::find(earlier.tokens.begin(), earlier.tokens.end(), token) != earlier.tokens.end();
       });
     };
     const bool new_token = (taken & bit(http::Method::other)) == 0 &&
@@ -178,7 +180,7 @@ struct Router::Builder {
 Router::Router(const std::vector<config::Route>& routes) {
   Builder builder{*this, {}, {}};
   for (std::uint32_t i = 0; i < routes.size(); ++i) {
-    const Entry entry = Builder::make_entry(routes[i], i);
+    const Entry entry = builder.make_entry(routes[i], i);
     const config::Match& match = routes[i].match;
     if (match.host.empty()) builder.add(match, builder.bucket(""), entry);
     for (const std::string& host : match.host) builder.add(match, builder.bucket(host), entry);
@@ -186,9 +188,9 @@ Router::Router(const std::vector<config::Route>& routes) {
   builder.finish();
 }
 
-std::optional<std::uint32_t> Router::match(std::string_view host, std::string_view path, http::Method method,
-                                           std::string_view method_text) const noexcept {
-  Search search{path, method, method_text};
+std::optional<std::uint32_t> Router::match(const RequestView& request) const noexcept {
+  Search search{request};
+  const std::string_view host = request.host;
   const auto search_host = [&](std::string_view pattern) {
     const std::uint32_t bucket = bucket_table_.find(
         hash_host(pattern), [&](std::uint32_t index) { return buckets_[index].host == pattern; });
@@ -211,7 +213,7 @@ void Router::search_bucket(std::uint32_t index, Search& search) const noexcept {
   search_entries(bucket.any_path, search);
   if (bucket.first_route >= search.best || bucket.kinds == 0) return;
 
-  const std::string_view path = search.path;
+  const std::string_view path = search.request.path;
   const bool exact = path.size() <= bucket.longest_exact;
   walk_segments(path, [&](std::size_t end, std::uint64_t hash) {
     const bool last = end == path.size();
@@ -236,16 +238,24 @@ void Router::search_key(std::uint32_t bucket, Kind kind, std::uint64_t path_hash
   if (found != kNone) search_entries(keys_[found].entries, search);
 }
 
-void Router::search_entries(const Entries& entries, Search& search) noexcept {
+void Router::search_entries(const Entries& entries, Search& search) const noexcept {
+  const RequestView& request = search.request;
   for (const Entry& entry : entries) {
     if (entry.route >= search.best) return;
-    if ((entry.methods & bit(search.method)) != 0 ||
-        (search.method == http::Method::other &&
-         std::find(entry.tokens.begin(), entry.tokens.end(), search.method_text) != entry.tokens.end())) {
+    const bool takes_method =
+        (entry.methods & bit(request.method)) != 0 ||
+        (request.method == http::Method::other &&
+         std::find(entry.tokens.begin(), entry.tokens.end(), request.method_text) != entry.tokens.end());
+    if (takes_method && (entry.rest == kNone || rest_[entry.rest].hold(request))) {
       search.best = entry.route;
       return;
     }
   }
+}
+
+bool Router::asks_for(Condition::Kind kind) const noexcept {
+  return std::any_of(rest_.begin(), rest_.end(),
+                     [kind](const Conditions& conditions) { return conditions.asks_for(kind); });
 }
 
 }  // namespace lintel::route

@@ -1,8 +1,9 @@
 #pragma once
 
-// Which route a request takes: the first of the listener's routes, in the order of the file, whose host, path
-// and method all match. The routes are compiled into hash tables when a generation is built, so that ten
-// thousand routes cost a request no more than ten.
+// Which route a request takes: the first of the listener's routes, in the order of the file, whose conditions
+// all hold. Hosts, paths and methods are compiled into hash tables when a generation is built, so that ten
+// thousand routes cost a request no more than ten; further conditions are asked only of the routes that these
+// leave over.
 
 #include <cstddef>
 #include <cstdint>
@@ -13,22 +14,22 @@
 
 #include "config/model.h"
 #include "http/message.h"
+#include "route/conditions.h"
 
 namespace lintel::route {
 
-/// A path prefix "/v1" matches "/v1", "/v1/" and "/v1/x", not "/v1x"; "/v1/" matches what begins with it; "/"
-/// matches everything. A host "*.a.test" matches "x.a.test" and "x.y.a.test", not "a.test". A route with both
-/// a path and a prefix asks for both. Immutable after construction; any thread may match.
+/// Hosts and prefixes match as conditions.h says. A route with both a path and a prefix asks for both.
+/// Immutable after construction; any thread may match.
 class Router {
  public:
   /// Copies what it needs of `routes`.
   explicit Router(const std::vector<config::Route>& routes);
 
-  /// The index into `routes` of the route for a request, or nothing. `host` is lower case and without a port,
-  /// `path` canonical; `method_text` is only read when `method` is Method::other. Allocates nothing.
-  [[nodiscard]] std::optional<std::uint32_t> match(std::string_view host, std::string_view path,
-                                                   http::Method method,
-                                                   std::string_view method_text) const noexcept;
+  /// The index into `routes` of the route for a request, or nothing. Allocates nothing, but to decode long
+  /// parameters of a query that a route asks for.
+  [[nodiscard]] std::optional<std::uint32_t> match(const RequestView& request) const noexcept;
+  /// Whether any route asks for that.
+  [[nodiscard]] bool asks_for(Condition::Kind kind) const noexcept;
 
  private:
   static constexpr std::uint32_t kNone = 0xffffffff;
@@ -59,6 +60,7 @@ class Router {
     std::uint32_t route = kNone;
     std::uint32_t methods = 0;        ///< Bit per http::Method; all bits: any method.
     std::vector<std::string> tokens;  ///< The methods that are Method::other.
+    std::uint32_t rest = kNone;  ///< Index into `rest_`; none: host, path and method are all it asks for.
   };
   /// Entries in the order of the routes; only those that can still win.
   using Entries = std::vector<Entry>;
@@ -87,9 +89,7 @@ class Router {
 
   /// What `match` was asked, and the best route found so far.
   struct Search {
-    std::string_view path;
-    http::Method method;
-    std::string_view method_text;
+    const RequestView& request;
     std::uint32_t best = kNone;
   };
 
@@ -98,7 +98,7 @@ class Router {
   void search_bucket(std::uint32_t index, Search& search) const noexcept;
   void search_key(std::uint32_t bucket, Kind kind, std::uint64_t path_hash, std::string_view path,
                   Search& search) const noexcept;
-  static void search_entries(const Entries& entries, Search& search) noexcept;
+  void search_entries(const Entries& entries, Search& search) const noexcept;
 
   std::vector<Bucket> buckets_;
   Table bucket_table_;
@@ -106,6 +106,7 @@ class Router {
   std::size_t longest_wildcard_ = 0;
   std::vector<Key> keys_;
   Table key_table_;
+  std::vector<Conditions> rest_;
 };
 
 }  // namespace lintel::route

@@ -97,7 +97,7 @@ struct Views {
 inline Views compare_views(const Router& router, std::string_view wire,
                            const http::RequestRules& rules = {}) {
   const auto match = [&router](const http::RequestHead& head) {
-    return router.match(head.host(), head.text(head.path), head.method, head.text(head.method_text));
+    return router.match(view_of(head));
   };
   Views views;
   http::RequestHead received;

@@ -27,7 +27,7 @@ void check(const Router& router, const std::vector<Row>& rows) {
     CAPTURE(row.host);
     CAPTURE(row.path);
     CAPTURE(row.method);
-    const auto found = router.match(row.host, row.path, http::method_from(row.method), row.method);
+    const auto found = router.match({row.host, row.path, http::method_from(row.method), row.method});
     CHECK((found ? static_cast<int>(*found) : -1) == row.expected);
   }
 }
@@ -182,7 +182,7 @@ TEST_CASE("agrees with trying one route after the other") {
       const std::string host = source.below(20) == 0 ? "" : source.host();
       const std::string path = source.below(20) == 0 ? "*" : source.path();
       const std::string method = source.method();
-      const auto found = router.match(host, path, http::method_from(method), method);
+      const auto found = router.match({host, path, http::method_from(method), method});
       if (found != naive(routes, host, path, method)) {
         CAPTURE(host);
         CAPTURE(path);
