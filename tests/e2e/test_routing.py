@@ -117,3 +117,43 @@ def test_trace_and_connect_are_not_done(start, origin):
 
 def proxy_to_everything(server):
     return {"listeners": [{"pool": "site"}], "pools": {"site": {"servers": [server.name]}}}
+
+
+CONDITIONS = [
+    {"name": "staff", "match": {"path_prefix": "/admin", "client_ip": "203.0.113.0/24"}},
+    {"name": "forbidden", "match": {"path_prefix": "/admin"}},
+    {"name": "canary", "match": {"any": [{"cookie": {"canary": "1"}}, {"header": {"X-Canary": {"present": True}}},
+                                         {"query": {"v": {"regex": "^2[.]"}}}]}},
+    {"name": "user", "match": {"path_regex": "^/users/[0-9]+$", "not": {"method": "POST"}}},
+    {"name": "proto", "match": {"header": {"X-Forwarded-Proto": "https"}}},
+    {"name": "rest"},
+]
+
+
+def test_conditions_beyond_host_path_and_method(start):
+    routes = [{**route, "respond": {"body": route["name"]}} for route in CONDITIONS]
+    lintel = start({"listeners": [{"routes": routes, "trusted_proxies": "127.0.0.1"}]})
+    cases = [
+        ("GET", "/admin/x", "X-Forwarded-For: 203.0.113.9", "staff"),
+        ("GET", "/admin/x", "X-Forwarded-For: 198.51.100.1", "forbidden"),
+        ("GET", "/admin/x", "", "forbidden"),
+        ("GET", "/", "Cookie: a=b; canary=1", "canary"),
+        ("GET", "/", "Cookie: a=b; canary=2", "rest"),
+        ("GET", "/", "x-canary: ", "canary"),
+        ("GET", "/?a&v=2%2E5", "", "canary"),
+        ("GET", "/users/42", "", "user"),
+        ("GET", "/users/4x", "", "rest"),
+        ("POST", "/users/42", "", "rest"),
+        ("GET", "/", "X-Forwarded-Proto: https", "proto"),
+    ]
+    with lintel.connect() as client:
+        for method, path, field, expected in cases:
+            got = client.ask(request(method, path, *([field] if field else [])))
+            assert got.body.decode() == expected, (method, path, field)
+
+
+def test_a_field_that_servers_would_not_see_matches_no_route(start):
+    """Who is not trusted cannot choose a route by a forwarding field, which is replaced on the way (N14)."""
+    routes = [{**route, "respond": {"body": route["name"]}} for route in CONDITIONS]
+    lintel = start({"listeners": [{"routes": routes}]})
+    assert lintel.ask(request("GET", "/", "X-Forwarded-Proto: https")).body == b"rest"

@@ -30,7 +30,7 @@ pools:
 lintel.yaml:6:24: error: listeners[0].timeouts.header: "10" has no unit; a duration is a number with ms, s, m or h, for example 250ms, 5s, 1m30s
       timeouts: {header: 10, idle: 75s}
                          ^
-lintel.yaml:8:17: error: listeners[0].routes[0].match: unknown key "path_prefx" (did you mean "path_prefix"? known keys: host, path, path_prefix, method, sni)
+lintel.yaml:8:17: error: listeners[0].routes[0].match: unknown key "path_prefx" (did you mean "path_prefix"? known keys: host, path, path_prefix, method, sni, path_regex, header, query, cookie, client_ip, client_cert_subject, all, any, not)
         - match: {path_prefx: /v1}
                   ^
 lintel.yaml:9:15: error: listeners[0].routes[0].pool: there is no pool "apii" (did you mean "api"? pools are: api)

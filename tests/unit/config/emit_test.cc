@@ -36,6 +36,17 @@ listeners:
       - {match: {path_prefix: /y}, redirect: {scheme: https, host: c.test, port: 8443, path: "/z?q=1", status: 301}}
       - {match: {path_prefix: /q}, respond: {status: 503, body: "a: \"$$ {#\\\t\x01 ü\n", content_type: text/html}}
       - {match: {path: /r}, respond: {}, body_size: unlimited}
+      - match:
+          path_regex: "^/[0-9]+$"
+          header: {X-A: b, X-B: {is: [c, "d e"], prefix: c, suffix: d, contains: e, regex: "^c"}, X-C: {present: false}}
+          query: {"q 1": "2"}
+          cookie: {c: }
+          client_ip: [10.0.0.0/8, "::1"]
+          sni: "*.a.test"
+          client_cert_subject: {suffix: ",O=Example"}
+          all: [{path_prefix: /a}, {any: [{method: GET}, {cookie: {d: "1"}}]}]
+          not: {host: a.test}
+        respond: {}
     pool: off-peak
   - {name: mail, bind: [":25"], protocol: tcp, pool: off-peak, limits: {connections: 4}}
   - {name: dns, bind: [":53"], protocol: udp, pool: off-peak, udp: {idle: 1s, responses: 1, sessions: 7}}
@@ -49,13 +60,15 @@ pools:
   off-peak: {servers: ["[::1]:80"]}
 )";
 
-void for_each_field(const ObjectType& type,
-                    const std::function<void(const ObjectType&, const Field&)>& visit) {
+/// Each kind of object once, however often it occurs, be it in itself.
+void for_each_field(const ObjectType& type, const std::function<void(const ObjectType&, const Field&)>& visit,
+                    std::set<const ObjectType*>&& seen = {}) {
+  if (!seen.insert(&type).second) return;
   for (const Field& field : type.fields) {
     visit(type, field);
     const Type* inner = &field.type;
     while (inner->element) inner = inner->element.get();
-    if (inner->object != nullptr) for_each_field(*inner->object, visit);
+    if (inner->object != nullptr) for_each_field(*inner->object, visit, std::move(seen));
   }
 }
 

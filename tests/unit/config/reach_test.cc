@@ -113,7 +113,7 @@ TEST_CASE("matches that make no sense") {
   CHECK(first("{header: {X: {present: false, is: a}}}") ==
         "listeners[0].routes[0].match.header.X: what must not be there can have no value");
   CHECK(first("{header: {\"X Y\": a}}") ==
-        "listeners[0].routes[0].match.header.X Y: \"X Y\" is not an HTTP token (letters, digits and "
+        "listeners[0].routes[0].match.header: \"X Y\" is not an HTTP token (letters, digits and "
         "!#$%&'*+-.^_`|~)");
   CHECK(first("{client_ip: 10.0.0.0/40}").starts_with("listeners[0].routes[0].match.client_ip: "));
   CHECK(first("{not: {path: /a, path_prefix: /b}}") ==

@@ -11,7 +11,10 @@ namespace {
 config::Route route(std::vector<std::string> host, std::string path, std::string prefix,
                     std::vector<std::string> method = {}) {
   config::Route result;
-  result.match = {std::move(host), std::move(path), std::move(prefix), std::move(method)};
+  result.match.host = std::move(host);
+  result.match.path = std::move(path);
+  result.match.path_prefix = std::move(prefix);
+  result.match.method = std::move(method);
   return result;
 }
 
