@@ -9,7 +9,7 @@
 namespace lintel::fuzz {
 namespace {
 
-constexpr std::size_t kSizes[] = {0, 1, 12, 400, 7000, 9000, 70'000, 150'000};
+constexpr std::size_t kSizes[] = {0, 1, 12, 400, 5000, 9000, 20'000, 70'000};
 
 /// Heads that no server may send, each with what would be its content. "%" stands for the marker.
 constexpr std::string_view kBadHeads[] = {
@@ -119,11 +119,17 @@ void cut_off(Answer& answer, std::uint8_t how, bool has_content) {
   answer.whole = answer.benign = false;
 }
 
-void break_chunks(Answer& answer, std::uint8_t how) {
-  answer.pieces = {head(200, answer.marker, "Transfer-Encoding: chunked\r\n") + chunk(answer.body)};
-  answer.pieces.front().append(kBadChunks[how % std::size(kBadChunks)]);
+void break_chunks(Answer& answer, std::uint8_t how, bool has_content) {
+  const std::string_view broken = kBadChunks[how % std::size(kBadChunks)];
+  answer.pieces = {head(200, answer.marker, "Transfer-Encoding: chunked\r\n")};
+  answer.benign = false;
+  if (!has_content) {
+    answer.poison = broken;  // The head was the whole message.
+    return;
+  }
+  answer.pieces.front().append(chunk(answer.body)).append(broken);
   if (how % 2 == 1) answer.pieces.emplace_back("0\r\n\r\n");
-  answer.whole = answer.benign = false;
+  answer.whole = false;
 }
 
 void answer_early(Answer& answer, std::uint8_t how, bool has_content) {
@@ -209,7 +215,7 @@ Answer make_answer(std::string_view marker, const Manner& manner, const Asked& a
       answer.benign = false;
       break;
     case 12:
-      break_chunks(answer, how);
+      break_chunks(answer, how, has_content);
       break;
     case 13:
       respond(answer, 200, how % 2 == 0, has_content,

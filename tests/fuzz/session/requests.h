@@ -10,7 +10,8 @@
 
 namespace lintel::fuzz {
 
-/// `size` bytes that say at every place whose they are: "<tag:0>", "<tag:8>" and so on, one after the other.
+/// `size` bytes that say at every place whose they are: "<tag:0>", "<tag:7>" and so on, with dots between
+/// them where they are many.
 [[nodiscard]] std::string tagged(std::string_view tag, std::size_t size);
 
 /// How a well-formed request looks; every value of every member is allowed.

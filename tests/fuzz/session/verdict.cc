@@ -86,9 +86,29 @@ bool is_idempotent(std::string_view method) {
          method == "OPTIONS" || method == "TRACE";
 }
 
+/// A target without the scheme and authority that it may have.
+std::string_view from_path(std::string_view target) {
+  static constexpr std::string_view kScheme = "http://";
+  if (!starts(target, kScheme)) return target;
+  const std::size_t path = target.find('/', kScheme.size());
+  return path == std::string_view::npos ? "/" : target.substr(path);
+}
+
 /// A target that has only one form.
-bool is_plain(std::string_view target) {
-  return target.front() == '/' && target.find_first_of("%.") == std::string_view::npos;
+bool is_plain(std::string_view path) {
+  return path.front() == '/' && path.find_first_of("%.") == std::string_view::npos;
+}
+
+/// A client's field that no server may miss.
+bool must_arrive(const Field& field, const Message& sent) {
+  static constexpr std::string_view kOfConnection[] = {"keep-alive", "proxy-connection", "http2-settings"};
+  return !is_proxys(field.name) && !sent.lists("connection", field.name) &&
+         field.name.find('_') == std::string::npos &&
+         std::find(std::begin(kOfConnection), std::end(kOfConnection), field.name) == std::end(kOfConnection);
+}
+
+bool has(const std::vector<Field>& fields, const Field& field) {
+  return std::find(fields.begin(), fields.end(), field) != fields.end();
 }
 
 /// Whether a client's request is the one that a server got; a part of it, if the server's is.
@@ -96,11 +116,12 @@ bool is_same(const Message& sent, const Message& got) {
   if (!sent.head_complete || sent.method != got.method ||
       sent.body.compare(0, got.body.size(), got.body) != 0)
     return false;
-  if (is_plain(sent.target) && sent.target != got.target) return false;
-  return std::all_of(got.fields.begin(), got.fields.end(), [&sent](const Field& field) {
-    return is_proxys(field.name) ||
-           std::find(sent.fields.begin(), sent.fields.end(), field) != sent.fields.end();
-  });
+  const std::string_view path = from_path(sent.target);
+  if (is_plain(path) && path != got.target) return false;
+  return std::all_of(got.fields.begin(), got.fields.end(),
+                     [&](const Field& field) { return is_proxys(field.name) || has(sent.fields, field); }) &&
+         std::all_of(sent.fields.begin(), sent.fields.end(),
+                     [&](const Field& field) { return !must_arrive(field, sent) || has(got.fields, field); });
 }
 
 void Judge::place(const Served& served) {
@@ -139,26 +160,25 @@ void Judge::check_request(const Served& served, const Story& story, std::size_t 
   if (got.complete && !sent.complete) fail("a server got the end of a request that has none");
   if (got.complete && got.body != sent.body) fail("a server got another content than the client sent");
   for (const Field& trailer : got.trailers) {
-    if (std::find(sent.trailers.begin(), sent.trailers.end(), trailer) == sent.trailers.end() ||
-        is_proxys(trailer.name))
-      fail("a trailer that may not be forwarded");
+    if (!has(sent.trailers, trailer) || is_proxys(trailer.name)) fail("a trailer that may not be forwarded");
   }
 }
 
-/// A request may reach servers twice only where that cannot hurt: it may be repeated, and the first time an
-/// old connection ended under it without a word.
+/// A request may reach servers twice only where that cannot hurt: it may be repeated, the first time was on
+/// an old connection that its server ended without a word, and the second on a new one (RFC 9110, 9.2.2;
+/// RFC 9112, 9.3.1).
 void Judge::check_repeated(const Served& served, std::size_t index, const Story& story) const {
   for (const Placed& other : placed_) {
     if (other.story != &story || other.index != index) continue;
-    // Which of the two came first is not known here: servers are gone through one after the other.
-    const bool harmless = [&] {
-      if (!is_idempotent(served.request.message().method)) return false;
-      for (const Served* one : {&served, other.served}) {
-        if (one->place != 0 && (!one->begun || one->next_piece == 0)) return true;
-      }
-      return false;
-    }();
-    if (!harmless) fail("a request reached servers twice");
+    // Servers are gone through one after the other: either of the two may have been the first.
+    const bool in_order = other.served->order < served.order;
+    const Served& first = in_order ? *other.served : served;
+    const Served& second = in_order ? served : *other.served;
+    const bool silent = !first.begun || first.next_piece == 0;
+    const bool ended = world_.servers[first.connection].gone;
+    if (!is_idempotent(first.request.message().method)) fail("a request that may not be repeated was");
+    if (first.place == 0 || second.place != 0) fail("a request was repeated after a new connection's end");
+    if (!silent || !ended) fail("a request was repeated that its server did not leave unanswered");
   }
 }
 

@@ -28,6 +28,12 @@ net::MemoryPipeOptions pipe(std::uint8_t style) {
   return options;
 }
 
+/// The next request may follow as soon as the last byte of the answer is on its way.
+void note_told(const Server& server, Served& served) {
+  const bool all = served.begun && served.next_piece == served.answer.pieces.size();
+  served.told = served.told || (all && !server.wire->sending());
+}
+
 }  // namespace
 
 net::MemoryOptions World::upstream_options(const Step& scene) {
@@ -183,21 +189,25 @@ void World::disturb_server(const Step& step) {
   one.disturbed = step.a % 6 < 3;
   switch (step.a % 6) {
     case 0:
-      return one.wire->close();
+      return leave(one, After::close);
     case 1:
-      return one.wire->reset();
+      return leave(one, After::reset);
     case 2:
-      return one.wire->finish();
+      return leave(one, After::finish);
     case 3:
       return one.wire->hold();
     case 4:
       one.wire->hold();
       return one.wire->read_on();
-    default:
-      if (one.served.empty() || !one.served.back()->answer.poison.empty()) return;
-      one.served.back()->answer.poison = unasked(one.served.back()->answer.marker + "p");
-      one.served.back()->answer.late = true;
+    default: {
+      if (one.served.empty()) return;
+      Answer& last = one.served.back()->answer;
+      // Who was left without an answer would rightly take this for it.
+      if (!last.poison.empty() || !last.whole) return;
+      last.poison = unasked(last.marker + "p");
+      last.late = true;
       return;
+    }
   }
 }
 
@@ -273,12 +283,17 @@ bool World::take(Server& server) {
   if (fresh.empty()) return false;
   Served* last = server.served.empty() ? nullptr : server.served.back().get();
   if (last != nullptr && last->request.over()) {
+    note_told(server, *last);
     if (last->answer.tunnel && last->begun) {
       last->raw += fresh;
       server.consumed += fresh.size();
       return true;
     }
-    if (!last->told && last->answer.benign) fail("a request before the answer to the one before it");
+    // What came unasked may have been taken for the answer.
+    const bool shifted = std::any_of(poisons.begin(), poisons.end(), [last](const auto& entry) {
+      return entry.second.connection == last->connection;
+    });
+    if (!last->told && !shifted) fail("a request before the answer to the one before it");
     if (!last->told) return false;
     last = nullptr;
   }
@@ -287,6 +302,7 @@ bool World::take(Server& server) {
     last = server.served.back().get();
     last->connection = static_cast<std::size_t>(&server - servers.data());
     last->place = server.served.size() - 1;
+    last->order = taken_++;
   }
   server.consumed += last->request.feed(fresh);
   if (last->request.message().invalid) fail("a server got what is no request: " + server.wire->received);
@@ -311,7 +327,7 @@ void World::choose(Served& served) {
 bool World::answer(Server& server, Served& served) {
   const Message& request = served.request.message();
   const Answer& answer = served.answer;
-  if (served.told || server.wire->sending()) return false;
+  if (served.ended || server.gone || server.wire->sending()) return false;
   if (!served.begun) {
     const bool ready = request.complete || answer.when == When::head ||
                        (answer.when == When::some_body && request.body.size() >= 100);
@@ -332,12 +348,19 @@ bool World::answer(Server& server, Served& served) {
   }
   server.sent += piece.size();
   server.wire->send(piece);
+  note_told(server, served);
   return true;
 }
 
 void World::end_answer(Server& server, Served& served) {
-  served.told = true;
-  switch (served.answer.after) {
+  note_told(server, served);
+  served.ended = true;
+  leave(server, served.answer.after);
+}
+
+void World::leave(Server& server, After how) {
+  server.gone = server.gone || how != After::keep;
+  switch (how) {
     case After::keep:
       return;
     case After::close:
@@ -351,7 +374,7 @@ void World::end_answer(Server& server, Served& served) {
 
 /// Sends what nobody asked for once nobody can be waiting for it.
 bool World::poison(Server& server, Served& served) {
-  if (!served.told || served.answer.poison.empty() || !served.request.over()) return false;
+  if (!served.ended || served.answer.poison.empty() || !served.request.over()) return false;
   if (served.answer.after != After::keep || served.answer.tunnel || !server.wire->writable()) return false;
   if (server.wire->readable() || server.consumed != server.wire->received.size()) return false;
   // A proxy that may write only so much in a turn can have chosen the connection without a byte to show for

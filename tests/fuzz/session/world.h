@@ -43,12 +43,13 @@ struct Served {
   Answer answer;
   std::size_t connection = 0;  ///< Index into World::servers.
   std::size_t place = 0;       ///< On that connection, from 0.
+  std::size_t order = 0;       ///< Among all that servers got.
   std::string raw;             ///< What came after the switch to another protocol.
   std::size_t next_piece = 0;
   bool chosen = false;  ///< `answer` is made.
   bool begun = false;   ///< Some of it was sent.
-  bool told =
-      false;  ///< All of it is with the proxy's kernel, the end of the connection if that belongs to it.
+  bool told = false;    ///< All of it is with the proxy's kernel;
+  bool ended = false;   ///< and the end of the connection, if that belongs to it.
 };
 
 /// Bytes that a server sent although nobody waited for them.
@@ -64,6 +65,7 @@ struct Server {
   std::size_t consumed = 0;  ///< Of wire->received.
   std::size_t sent = 0;      ///< Bytes handed over.
   bool disturbed = false;    ///< Something was done to it that no answer said.
+  bool gone = false;         ///< It closed, reset or half-closed, and says no more.
 };
 
 struct Client {
@@ -107,12 +109,14 @@ class World {
   void choose(Served& served);
   bool answer(Server& server, Served& served);
   void end_answer(Server& server, Served& served);
+  void leave(Server& server, After how);
   bool poison(Server& server, Served& served);
 
   Step scene_;
   std::map<std::string, Manner> manners_;  ///< By the request's number.
   std::vector<Step> edits_;                ///< For the next tricky request.
   unsigned next_id_ = 100;
+  std::size_t taken_ = 0;  ///< Requests that servers began to get.
 };
 
 }  // namespace lintel::fuzz
