@@ -138,18 +138,22 @@ Task<AttemptResult> try_servers(Attempts& at) {
   AttemptResult result;
   result.reason = EndReason::pool_no_server;
   const std::uint32_t most = at.pool.pool.config().retry.attempts;
+  // Once an idle connection was found dead only new ones are used, by other servers' turns too: what may have
+  // reached a server goes out once more and no oftener (RFC 9110, 9.2.2).
+  bool fresh = false;
   for (std::uint32_t servers = 0; servers < most; ++servers) {
     const pool::Lease lease = at.pool.pool.take(at.context());
     if (!lease) co_return result;
     const std::uint32_t index = lease.server();
     if (servers != 0) at.pool.stats->retries.add(static_cast<std::uint32_t>(result.reason));
     Nanos begun = at.worker.loop.now();
-    result = co_await attempt(at, index, false);
+    result = co_await attempt(at, index, fresh);
     note_attempt(at, index, result, begun);
     if (result.retry_same && !at.active.cut) {
       at.pool.stats->retries.add(static_cast<std::uint32_t>(result.reason));
       begun = at.worker.loop.now();
-      result = co_await attempt(at, index, true);
+      fresh = true;
+      result = co_await attempt(at, index, fresh);
       note_attempt(at, index, result, begun);
     }
     if (!result.retry_other || at.active.cut) co_return result;

@@ -117,6 +117,36 @@ TEST_CASE("retry: the server closes an idle connection under a GET: sent once mo
   }
 }
 
+TEST_CASE("retry: what an idle connection's end left open goes out once more only, on a new connection") {
+  Bench bench(2);
+  bench.client(kGet);
+  bench.client(kGet);
+  REQUIRE(bench.accepted.size() == 2);
+  REQUIRE(bench.accepted[0].address != bench.accepted[1].address);
+  for (std::size_t i : {0U, 1U}) {
+    bench.server(i).send(kOk);
+    bench.settle();
+    bench.server(i).take();
+  }
+  REQUIRE(bench.idle(0) + bench.idle(1) == 2);
+  Wire& client = bench.client(kGet);
+  const std::size_t first = bench.server(0).received.empty() ? 1 : 0;
+  REQUIRE(begins(bench.server(first).received, "GET /x"));
+  bench.connector.plan_next(ECONNREFUSED);
+  bench.server(first).close();
+  bench.settle();
+  // It is the other server's turn, but not its idle connection's, which might be dead as well.
+  CHECK(bench.server(1 - first).received.empty());
+  REQUIRE(bench.accepted.size() == 3);
+  CHECK(bench.accepted[2].address == bench.accepted[1 - first].address);
+  CHECK(begins(bench.server(2).received, "GET /x"));
+  bench.server(2).close();
+  bench.settle();
+  CHECK(bench.accepted.size() == 3);
+  CHECK(bench.server(1 - first).received.empty());
+  CHECK(begins(client.received, "HTTP/1.1 502 "));
+}
+
 TEST_CASE("retry: the server closes an idle connection under a POST: never delivered twice") {
   Warm bench;
   Wire& client = bench.client(kPost);
