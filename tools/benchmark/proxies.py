@@ -1,7 +1,7 @@
 """The three proxies under test: their configuration, each tuned as its experts would, and their processes.
 
 All run one worker on the proxy core, keep connections on both sides alive, add X-Forwarded-For, and log nothing unless
-the variant is "access-log". The variant "routes" gives each 1,000 routes, one per host and path prefix; with "bulk"
+the variant is "access-log". The variant "routes-N" gives each N routes, one per host and path prefix; with "bulk"
 haproxy splices every answer; with "tcp" all three pass bytes on without a look at them. With "tls" all end TLS 1.2 and
 1.3 with one certificate, and resume sessions by stateless tickets: none keeps a cache of sessions.
 """
@@ -18,11 +18,15 @@ from pathlib import Path
 import certificate
 
 PROXY_CORE = 0
-ROUTES = 1000
 START_SECONDS = 15
 FD_LIMIT = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 # Each needs two descriptors, and half a one for haproxy's pipes.
 MAX_CONNECTIONS = min(16000, (FD_LIMIT - 200) * 2 // 5)
+
+
+def route_count(variant):
+    """How many routes a variant is about; 0: none."""
+    return int(variant.removeprefix("routes-")) if variant.startswith("routes-") else 0
 
 
 def free_port():
@@ -47,9 +51,9 @@ def lintel_config(variant, port, origin, folder):
     if variant == "tls":
         chain, key, _ = certificate.make(folder.parent)
         lines.append(f"    tls: {{certificates: [{{cert: {chain}, key: {key}}}]}}")
-    if variant == "routes":
+    if route_count(variant):
         lines.append("    routes:")
-        for i in range(ROUTES):
+        for i in range(route_count(variant)):
             lines.append(f"      - {{match: {{host: [h{i}.bench], path_prefix: /app{i}}}, pool: origin}}")
     else:
         lines.append("    pool: origin")
@@ -65,10 +69,10 @@ def lintel_config(variant, port, origin, folder):
 
 def haproxy_config(variant, port, origin, folder):
     use = "default_backend origin"
-    if variant == "routes":
+    if route_count(variant):
         # One lookup of host and path prefix in a tree, however many routes there are.
         table = folder / "haproxy-routes.map"
-        table.write_text("".join(f"h{i}.bench/app{i}/ origin\n" for i in range(ROUTES)), encoding="ascii")
+        table.write_text("".join(f"h{i}.bench/app{i}/ origin\n" for i in range(route_count(variant))), encoding="ascii")
         use = f"use_backend %[base,map_beg({table})]"
     log = "log stdout format raw local0" if variant == "access-log" else ""
     splice = {"tcp": "option splice-request\n    option splice-response", "bulk": "option splice-response"}.get(
@@ -134,11 +138,11 @@ def nginx_config(variant, port, origin, folder):
     if variant == "tls":
         chain, key, _ = certificate.make(folder.parent)
         tls = f"ssl_certificate {chain}; ssl_certificate_key {key}; ssl_protocols TLSv1.2 TLSv1.3; ssl_session_tickets on;"
-    if variant == "routes":
+    if route_count(variant):
         servers = "\n".join(
             f"server {{ {listen if i == 0 else f'listen 127.0.0.1:{port};'} server_name h{i}.bench;"
             f" location /app{i}/ {{ proxy_pass http://origin; }} }}"
-            for i in range(ROUTES)
+            for i in range(route_count(variant))
         )
     else:
         servers = f"server {{ {listen} location / {{ proxy_pass http://origin; }} }}"
@@ -155,7 +159,7 @@ http {{
     sendfile on;
     tcp_nopush on;
     tcp_nodelay on;
-    server_names_hash_max_size 8192;
+    server_names_hash_max_size {max(8192, 8 * route_count(variant))};
     server_names_hash_bucket_size 64;
     keepalive_timeout 75s;
     keepalive_requests 1000000000;
