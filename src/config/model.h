@@ -132,15 +132,79 @@ struct PoolTimeouts {
   friend bool operator==(const PoolTimeouts&, const PoolTimeouts&) = default;
 };
 
+/// A header field and its value, in which variables may stand (route/template.h).
+struct HeaderValue {
+  std::string name;
+  std::string value;
+  friend bool operator==(const HeaderValue&, const HeaderValue&) = default;
+};
+
+struct HeaderEdits {
+  std::vector<HeaderValue> set;  ///< In place of what there is of that name.
+  std::vector<HeaderValue> add;
+  std::vector<std::string> remove;
+  friend bool operator==(const HeaderEdits&, const HeaderEdits&) = default;
+};
+
+struct RouteHeaders {
+  HeaderEdits request;
+  HeaderEdits response;
+  friend bool operator==(const RouteHeaders&, const RouteHeaders&) = default;
+};
+
+struct RewriteRegex {
+  std::string pattern;
+  std::string replace;  ///< In place of what the pattern finds; {1} is what its first parentheses took.
+  friend bool operator==(const RewriteRegex&, const RewriteRegex&) = default;
+};
+
+/// What a server is asked for in place of what was asked for here. At most one of the first four is set.
+struct Rewrite {
+  std::string path;          ///< With variables.
+  std::string path_prefix;   ///< In place of the match's path_prefix.
+  std::string strip_prefix;  ///< Taken away, in whole segments.
+  std::optional<RewriteRegex> regex;
+  std::string host;
+  friend bool operator==(const Rewrite&, const Rewrite&) = default;
+};
+
+/// A pool that gets a part of a route's requests.
+struct SplitPool {
+  std::string pool;
+  std::uint32_t weight = 1;
+  friend bool operator==(const SplitPool&, const SplitPool&) = default;
+};
+
+/// In place of the pool's timeouts.
+struct RouteTimeouts {
+  std::optional<milliseconds> first_byte;
+  std::optional<milliseconds> idle;
+  std::optional<milliseconds> tunnel_idle;
+  friend bool operator==(const RouteTimeouts&, const RouteTimeouts&) = default;
+};
+
 struct Route {
   std::string name;  ///< Given, or "<listener>-<position from 1>".
   Match match;
-  // Exactly one of the next three is set.
+  // Exactly one of the next four is set.
   std::string pool;
+  std::vector<SplitPool> split;
   std::optional<Redirect> redirect;
   std::optional<Respond> respond;
+  std::string split_key;  ///< With variables; requests with the same go to the same pool. Empty: by chance.
+  std::string fallback;   ///< The pool for what the others could not take; empty: none.
+  std::optional<Rewrite> rewrite;
+  RouteHeaders headers;
+  RouteTimeouts timeouts;
   std::optional<Bytes> body_size;  ///< Largest request body; absent: the listener's.
   Place place;
+  /// Calls `visit(pool's name)` for each pool that it names.
+  template <typename Visit>
+  void for_each_pool(const Visit& visit) const {
+    if (!pool.empty()) visit(pool);
+    for (const SplitPool& part : split) visit(part.pool);
+    if (!fallback.empty()) visit(fallback);
+  }
   friend bool operator==(const Route&, const Route&) = default;
 };
 

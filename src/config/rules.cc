@@ -40,6 +40,9 @@ void pools_exist(const Config& config, Report& report) {
   }
   for_each_route(config, [&](const Route& route, const std::string& key, std::size_t, std::size_t) {
     check(route.pool, key + ".pool");
+    check(route.fallback, key + ".fallback");
+    for (std::size_t i = 0; i < route.split.size(); ++i)
+      check(route.split[i].pool, indexed(key + ".split", i) + ".pool");
   });
 }
 
@@ -293,7 +296,7 @@ void pools_used(const Config& config, Report& report) {
   std::set<std::string> used;
   for (const Listener& listener : config.listeners) used.insert(listener.pool);
   for_each_route(config, [&](const Route& route, const std::string&, std::size_t, std::size_t) {
-    used.insert(route.pool);
+    route.for_each_pool([&used](const std::string& pool) { used.insert(pool); });
   });
   if (report.failed("listeners")) return;  // what could not be read may use it
   for (std::size_t i = 0; i < config.pools.size(); ++i) {
@@ -326,9 +329,16 @@ constexpr Rule kRules[] = {
      "connect.",
      proxy_protocol_trusts},
     {"unique_route_names", "No two routes of a listener have the same name.", unique_route_names},
-    {"one_action", "A route has exactly one of pool, redirect and respond.", rule::one_action},
+    {"one_action", "A route has exactly one of pool, split, redirect and respond.", rule::one_action},
     {"one_path_condition", "A match has path or path_prefix, not both.", rule::one_path_condition},
     {"text_matches", "A condition with present: false asks for nothing else.", rule::text_matches},
+    {"route_forwards",
+     "Only a route with a pool or a split has fallback, rewrite, timeouts and headers of requests; a split "
+     "has a "
+     "weight above 0; a rewrite changes the path in one way.",
+     rule::route_forwards},
+    {"header_edits", "Framing and hop-by-hop fields are not edited, and Host by rewrite.host.",
+     rule::header_edits},
     {"redirect_changes_something", "A redirect sets at least one of scheme, host, port and path.",
      rule::redirect_changes_something},
     {"pools_exist", "Every pool that a route or listener names is defined.", pools_exist},

@@ -8,12 +8,17 @@ namespace lintel::config {
 
 inline constexpr std::int64_t kMaxCount = 1'000'000'000;
 inline constexpr milliseconds kLongest = 24h;
+inline constexpr Bytes kMaxBody{std::uint64_t{1} << 50U};
+inline constexpr Protocols kHttp = bit(Protocol::http);
+inline constexpr Protocols kTcp = bit(Protocol::tcp);
 
 /// The oldest version of TLS that is spoken.
 inline Type tls_version() {
   using namespace build;
   return choice({"1.2", "1.3"});
 }
+
+[[nodiscard]] const ObjectType& route_type();
 
 /// A listener with its routes.
 [[nodiscard]] const ObjectType& listener_type();

@@ -270,10 +270,13 @@ void Fields::add_parsed(std::uint32_t name_begin, std::uint16_t name_size, std::
                         .removed = false});
 }
 
+std::string_view host_of(std::string_view authority) noexcept {
+  if (!authority.empty() && authority.front() == '[') return authority.substr(0, authority.find(']') + 1);
+  return authority.substr(0, authority.find(':'));
+}
+
 std::string_view RequestHead::host() const noexcept {
-  const std::string_view all = text(authority);
-  if (!all.empty() && all.front() == '[') return all.substr(0, all.find(']') + 1);
-  return all.substr(0, all.find(':'));
+  return host_of(text(authority));
 }
 
 void RequestHead::clear() noexcept {

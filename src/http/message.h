@@ -154,6 +154,9 @@ struct RequestHead {
   [[nodiscard]] Slice store(std::string_view bytes);
 };
 
+/// An authority without its port.
+[[nodiscard]] std::string_view host_of(std::string_view authority) noexcept;
+
 /// The head of a response, interim (1xx) or final.
 struct ResponseHead {
   Version version = Version::http11;

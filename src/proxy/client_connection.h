@@ -30,11 +30,6 @@ struct Client {
   std::unique_ptr<const net::ProxyHeader> proxy;  ///< What came first; null: nothing was asked for.
 
   [[nodiscard]] std::string_view scheme() const noexcept { return tls ? "https" : "http"; }
-  /// Whether its requests are answered with a redirect to TLS.
-  [[nodiscard]] bool must_redirect() const noexcept {
-    if (!plain_on_tls) return false;
-    return listener->config.tls->plain_http == config::PlainHttp::redirect || listener->sends_to_https();
-  }
   /// Who the client is: what the PROXY header says, or the other end of the connection.
   [[nodiscard]] SocketAddress address() const noexcept;
 };

@@ -4,6 +4,7 @@
 #include "proxy/body_mover.h"
 #include "proxy/proxy_status.h"
 #include "proxy/relay.h"
+#include "proxy/route_actions.h"
 
 namespace lintel::proxy {
 namespace {
@@ -16,15 +17,10 @@ constexpr unsigned kPiecesPerTurn = 16;
 
 /// The exchange's two halves and what they tell each other. Lives in the frame of exchange().
 struct Exchange {
-  Exchange(WorkerContext& w, const RouteContext& via, http::ServerTransaction& d, http::ClientTransaction& u,
-           const ActiveExchange& a, Record& r) noexcept
-      : worker(w),
-        route(via),
-        timeouts(via.pool->pool.config().timeouts),
-        downstream(d),
-        upstream(u),
-        active(a),
-        record(r) {}
+  Exchange(WorkerContext& w, const RouteContext& via, const config::PoolTimeouts& t,
+           http::ServerTransaction& d, http::ClientTransaction& u, const ActiveExchange& a,
+           Record& r) noexcept
+      : worker(w), route(via), timeouts(t), downstream(d), upstream(u), active(a), record(r) {}
 
   WorkerContext& worker;
   const RouteContext& route;
@@ -157,6 +153,7 @@ void note_no_head(Exchange& ex, const Error& error) {
 
 /// What this proxy adds to every final head that it passes on.
 void complete_head(const Exchange& ex, http::ResponseHead& head) {
+  edit_response(head.fields, ex.route, ex.record, ex.worker.scratch);
   // RFC 9110, 6.6.1: who receives a response without Date adds the time at which it came.
   if (!head.fields.find(http::FieldId::date)) head.fields.add("Date", ex.worker.workspace.http_date());
   if (!ex.route.hsts.empty() && ex.record.scheme == "https") {
@@ -249,9 +246,10 @@ EndReason upstream_reason(const Error& error, Phase phase) noexcept {
 }
 
 Task<ExchangeResult> exchange(WorkerContext& worker, const RouteContext& route,
-                              http::ServerTransaction& downstream, http::ClientTransaction& upstream,
-                              BodyChunk first, const ActiveExchange& active, Record& record) {
-  Exchange ex(worker, route, downstream, upstream, active, record);
+                              const config::PoolTimeouts& timeouts, http::ServerTransaction& downstream,
+                              http::ClientTransaction& upstream, BodyChunk first,
+                              const ActiveExchange& active, Record& record) {
+  Exchange ex(worker, route, timeouts, downstream, upstream, active, record);
   const Nanos sent_at = worker.loop.now();
   net::Scope scope;
   ex.request_running = true;

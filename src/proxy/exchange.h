@@ -40,7 +40,8 @@ struct ActiveExchange {
 /// the first read of the request body. To cut it off set active.cut, then cancel what waits on either side.
 /// Suspends. On failure after the head went out the response is aborted.
 net::Task<ExchangeResult> exchange(WorkerContext& worker, const RouteContext& route,
-                                   http::ServerTransaction& downstream, http::ClientTransaction& upstream,
-                                   http::BodyChunk first, const ActiveExchange& active, Record& record);
+                                   const config::PoolTimeouts& timeouts, http::ServerTransaction& downstream,
+                                   http::ClientTransaction& upstream, http::BodyChunk first,
+                                   const ActiveExchange& active, Record& record);
 
 }  // namespace lintel::proxy

@@ -15,13 +15,22 @@ using net::Task;
 
 /// What the attempts for one request have in common. Lives in the frame of forward().
 struct Attempts {
-  Attempts(WorkerContext& w, const RouteContext& r, http::ServerTransaction& t, ActiveExchange& a,
-           const Client& c, Record& rec) noexcept
-      : worker(w), route(r), pool(*r.pool), transaction(t), active(a), client(c), record(rec) {}
+  Attempts(WorkerContext& w, const RouteContext& r, PoolContext& p, http::ServerTransaction& t,
+           ActiveExchange& a, const Client& c, Record& rec, bool& f) noexcept
+      : worker(w),
+        route(r),
+        pool(p),
+        timeouts(r.timeouts(p)),
+        transaction(t),
+        active(a),
+        client(c),
+        record(rec),
+        fresh(f) {}
 
   WorkerContext& worker;
   const RouteContext& route;
   PoolContext& pool;
+  const config::PoolTimeouts timeouts;
   http::ServerTransaction& transaction;
   ActiveExchange& active;
   const Client& client;
@@ -29,6 +38,9 @@ struct Attempts {
   http::BodyChunk first;                                    ///< What is there of the request body.
   std::array<std::uint32_t, Record::kMaxAttempts> tried{};  ///< Servers that failed before anything was sent.
   std::size_t tried_count = 0;
+  /// Once an idle connection was found dead only new ones are used, by other servers' turns too: what may
+  /// have reached a server goes out once more and no oftener (RFC 9110, 9.2.2).
+  bool& fresh;
   std::uint64_t hash = 0;  ///< Of what the pool tells requests apart by, if it does.
 
   [[nodiscard]] pool::PickContext context() const noexcept {
@@ -44,10 +56,10 @@ struct AttemptResult {
   bool retry_other = false;  ///< The server was never reached.
 };
 
-http::H1ClientConnection::Settings client_settings(const config::Pool& pool) noexcept {
+http::H1ClientConnection::Settings client_settings(const config::PoolTimeouts& timeouts) noexcept {
   http::H1ClientConnection::Settings settings;
-  settings.body_timeout = to_nanos(pool.timeouts.idle);
-  settings.write_timeout = to_nanos(pool.timeouts.idle);
+  settings.body_timeout = to_nanos(timeouts.idle);
+  settings.write_timeout = to_nanos(timeouts.idle);
   return settings;
 }
 
@@ -74,11 +86,12 @@ Task<AttemptResult> attempt(Attempts& at, std::uint32_t index, bool fresh) {
     co_return result;
   }
   ServerStats& stats = *at.pool.server_stats[index];
-  connection->start(client_settings(at.pool.pool.config()));
+  at.record.server = at.pool.pool.servers()[index].name;  // For the response's fields.
+  connection->start(client_settings(at.timeouts));
   at.active.upstream = connection.get();
   stats.active.add();
-  const ExchangeResult exchanged =
-      co_await exchange(at.worker, at.route, at.transaction, *connection, at.first, at.active, at.record);
+  const ExchangeResult exchanged = co_await exchange(at.worker, at.route, at.timeouts, at.transaction,
+                                                     *connection, at.first, at.active, at.record);
   stats.active.sub();
   at.active.upstream = nullptr;
   result.reason = exchanged.reason;
@@ -138,22 +151,19 @@ Task<AttemptResult> try_servers(Attempts& at) {
   AttemptResult result;
   result.reason = EndReason::pool_no_server;
   const std::uint32_t most = at.pool.pool.config().retry.attempts;
-  // Once an idle connection was found dead only new ones are used, by other servers' turns too: what may have
-  // reached a server goes out once more and no oftener (RFC 9110, 9.2.2).
-  bool fresh = false;
   for (std::uint32_t servers = 0; servers < most; ++servers) {
     const pool::Lease lease = at.pool.pool.take(at.context());
     if (!lease) co_return result;
     const std::uint32_t index = lease.server();
     if (servers != 0) at.pool.stats->retries.add(static_cast<std::uint32_t>(result.reason));
     Nanos begun = at.worker.loop.now();
-    result = co_await attempt(at, index, fresh);
+    result = co_await attempt(at, index, at.fresh);
     note_attempt(at, index, result, begun);
     if (result.retry_same && !at.active.cut) {
       at.pool.stats->retries.add(static_cast<std::uint32_t>(result.reason));
       begun = at.worker.loop.now();
-      fresh = true;
-      result = co_await attempt(at, index, fresh);
+      at.fresh = true;
+      result = co_await attempt(at, index, at.fresh);
       note_attempt(at, index, result, begun);
     }
     if (!result.retry_other || at.active.cut) co_return result;
@@ -162,16 +172,34 @@ Task<AttemptResult> try_servers(Attempts& at) {
   co_return result;
 }
 
+Task<AttemptResult> forward_to(PoolContext& pool, WorkerContext& worker, const RouteContext& route,
+                               http::ServerTransaction& transaction, ActiveExchange& active,
+                               const Client& client, http::BodyChunk first, bool& fresh, Record& record) {
+  Attempts at(worker, route, pool, transaction, active, client, record, fresh);
+  record.pool = pool.pool.config().name;
+  at.first = first;
+  if (pool.pool.hashes())
+    at.hash = hash_key(pool.pool.config().balance.on, transaction.request, record.client_ip);
+  co_return co_await try_servers(at);
+}
+
 }  // namespace
 
-Task<void> forward(WorkerContext& worker, const RouteContext& route, http::ServerTransaction& transaction,
-                   ActiveExchange& active, const Client& client, Record& record) {
-  Attempts at(worker, route, transaction, active, client, record);
-  record.pool = at.pool.pool.config().name;
-  at.first = transaction.buffered_body();
-  if (at.pool.pool.hashes())
-    at.hash = hash_key(at.pool.pool.config().balance.on, transaction.request, record.client_ip);
-  const AttemptResult result = co_await try_servers(at);
+Task<void> forward(WorkerContext& worker, const RouteContext& route, PoolContext& pool,
+                   http::ServerTransaction& transaction, ActiveExchange& active, const Client& client,
+                   Record& record) {
+  const http::BodyChunk first = transaction.buffered_body();
+  bool fresh = false;
+  AttemptResult result =
+      co_await forward_to(pool, worker, route, transaction, active, client, first, fresh, record);
+  // Nothing of the request has been sent, so its body is still there.
+  const bool unreached =
+      !result.answered && (result.reason == EndReason::pool_no_server || result.retry_other);
+  if (unreached && route.fallback && route.fallback != &pool && !active.cut) {
+    pool.stats->retries.add(static_cast<std::uint32_t>(result.reason));
+    result = co_await forward_to(*route.fallback, worker, route, transaction, active, client, first, fresh,
+                                 record);
+  }
   record.end_reason = result.reason;
   if (result.answered) co_return;
   const int status = status_for(result.reason);

@@ -8,12 +8,12 @@
 
 namespace lintel::proxy {
 
-/// Sends a request to a server of the route's pool and its response back to the client. Tries again, on
-/// another server or with a new connection, only where that is safe: nothing was sent, or an idle connection
-/// turned out dead under a request that may be repeated; never once a head went to the client. Answers 502,
-/// 503 or 504 itself where no server does. On return the transaction is answered or aborted, and `record`
-/// says how. `record.client_ip` must be there. Suspends.
-net::Task<void> forward(WorkerContext& worker, const RouteContext& route,
+/// Sends a request to a server of `pool`, or of the route's fallback where no server could be reached, and
+/// its response back to the client. Tries again, on another server or with a new connection, only where that
+/// is safe: nothing was sent, or an idle connection turned out dead under a request that may be repeated;
+/// never once a head went to the client. Answers 502, 503 or 504 itself where no server does. On return the
+/// transaction is answered or aborted, and `record` says how. `record.client_ip` must be there. Suspends.
+net::Task<void> forward(WorkerContext& worker, const RouteContext& route, PoolContext& pool,
                         http::ServerTransaction& transaction, ActiveExchange& active, const Client& client,
                         Record& record);
 

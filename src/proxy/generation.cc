@@ -98,6 +98,22 @@ RouteContext build_route(const config::Listener& listener, const std::string& na
   return route;
 }
 
+/// What only routes of http listeners have.
+void build_actions(const config::Route& route, const Generation& generation, RouteContext& added) {
+  std::string why;
+  std::uint64_t sum = 0;
+  for (const config::SplitPool& part : route.split) {
+    sum += part.weight;
+    if (part.weight != 0) added.split.push_back({find_pool(generation, part.pool), sum});
+  }
+  if (!added.split.empty()) added.pool = added.split.front().pool;
+  added.split_key = route::Template::compile(route.split_key, route::Template::For::request, why).value();
+  if (!route.fallback.empty()) added.fallback = find_pool(generation, route.fallback);
+  if (route.rewrite) added.rewrite = route::Rewrite(*route.rewrite, route.match);
+  added.request_edits = route::HeaderEdits(route.headers.request, route::Template::For::request);
+  added.response_edits = route::HeaderEdits(route.headers.response, route::Template::For::response);
+}
+
 std::unique_ptr<ListenerContext> build_listener(const config::Listener& config, const Generation& generation,
                                                 WorkerContext& worker) {
   auto context = std::make_unique<ListenerContext>(config, server_settings(config));
@@ -108,12 +124,22 @@ std::unique_ptr<ListenerContext> build_listener(const config::Listener& config, 
         context->routes.emplace_back(build_route(config, route.name, route.pool, generation, worker));
     added.config = &route;
     if (route.body_size) added.body_limit = route.body_size->value;
+    build_actions(route, generation, added);
   }
   context->routes.push_back(build_route(config, config.pool, config.pool, generation, worker));
   return context;
 }
 
 }  // namespace
+
+config::PoolTimeouts RouteContext::timeouts(const PoolContext& of) const noexcept {
+  config::PoolTimeouts timeouts = of.pool.config().timeouts;
+  if (!config) return timeouts;
+  timeouts.first_byte = config->timeouts.first_byte.value_or(timeouts.first_byte);
+  timeouts.idle = config->timeouts.idle.value_or(timeouts.idle);
+  timeouts.tunnel_idle = config->timeouts.tunnel_idle.value_or(timeouts.tunnel_idle);
+  return timeouts;
+}
 
 const RouteContext& ListenerContext::route_for(const route::RequestView& request) const noexcept {
   const std::optional<std::uint32_t> index = router.match(request);

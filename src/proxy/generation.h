@@ -16,6 +16,7 @@
 #include "proxy/access_log.h"
 #include "proxy/snapshot.h"
 #include "proxy/stats.h"
+#include "route/rewrite.h"
 #include "route/router.h"
 #include "route/sni_router.h"
 
@@ -35,6 +36,7 @@ struct WorkerContext {
   net::Connector& connector;
   WorkerStats& stats;
   http::Workspace workspace;
+  Buffer scratch;  ///< For texts that are made and used up before anything suspends.
   pool::ServerStates server_states;
   /// The process's; one of its own until told otherwise.
   std::shared_ptr<pool::SharedPools> shared_pools = std::make_shared<pool::SharedPools>();
@@ -52,16 +54,31 @@ struct PoolContext {
   std::vector<std::shared_ptr<ServerStats>> server_stats;  ///< In the order of pool.servers().
 };
 
+/// A pool of a split, and the sum of the weights up to and with its own.
+struct SplitPart {
+  PoolContext* pool;
+  std::uint64_t up_to;
+};
+
 /// A route with everything resolved that it names.
 struct RouteContext {
   const config::Route* config = nullptr;  ///< Null: the listener's `pool`, or what no route matches.
   std::string name;
-  PoolContext* pool = nullptr;             ///< Null: answered here.
+  PoolContext* pool = nullptr;      ///< Of a split, the first; null: answered here.
+  std::vector<SplitPart> split;     ///< Empty: everything goes to `pool`.
+  route::Template split_key;        ///< Empty: chance decides.
+  PoolContext* fallback = nullptr;  ///< For what cannot reach a server of the others.
+  route::Rewrite rewrite;
+  route::HeaderEdits request_edits;
+  route::HeaderEdits response_edits;
   std::shared_ptr<RouteStats> stats;       ///< Of http listeners; else null.
   std::shared_ptr<SessionStats> sessions;  ///< Of tcp and udp listeners; else null.
   std::string hsts;                        ///< Strict-Transport-Security of answers over TLS; empty: none.
   std::uint64_t body_limit = 0;            ///< Bytes; 0: none.
   std::string_view proxy_status;           ///< What Proxy-Status fields call this proxy; empty: none.
+
+  /// The timeouts towards the servers of `of`, one of its pools.
+  [[nodiscard]] config::PoolTimeouts timeouts(const PoolContext& of) const noexcept;
 };
 
 /// A listener's part of a generation.
@@ -70,7 +87,6 @@ struct ListenerContext {
       : config(c), settings(s), tls_settings(s), router(c.routes), sni_router(c.routes) {
     tls_settings.rules.default_port = 443;
     asks_for_fields = router.asks_for(route::Condition::Kind::header);
-    asks_for_subject = router.asks_for(route::Condition::Kind::client_cert_subject);
   }
 
   const config::Listener& config;

@@ -1,13 +1,16 @@
 #include "proxy/http_session.h"
 
 #include <array>
+#include <optional>
 #include <string>
 
 #include "http/h1_server.h"
+#include "proxy/decision.h"
+#include "proxy/facts.h"
 #include "proxy/forward.h"
 #include "proxy/forwarded.h"
 #include "proxy/local_reply.h"
-#include "proxy/redirect.h"
+#include "proxy/route_actions.h"
 #include "tls/peer_certificate.h"
 
 namespace lintel::proxy {
@@ -22,6 +25,10 @@ class HttpSession final : public Session, private http::Handler {
         worker_(worker),
         client_(client),
         connection_(*client_.stream, worker.workspace, *this) {
+    const std::optional<config::ListenerTls>& tls = client_.listener->config.tls;
+    if (client_.tls && tls && tls->client_auth.mode != config::ClientAuthMode::none) {
+      if (auto shown = tls::peer_certificate(*client_.tls, false)) subject_ = std::move(shown->subject);
+    }
     if (client_.draining) connection_.drain();
   }
 
@@ -62,28 +69,11 @@ class HttpSession final : public Session, private http::Handler {
     return now.protocol == config::Protocol::http && now.tls.has_value() == then.tls.has_value() &&
            (!now.tls || now.tls->client_auth == then.tls->client_auth);
   }
-  /// A client's certificate was asked for as what one name demands; it must not serve to reach another.
-  [[nodiscard]] bool is_misdirected(const http::RequestHead& request) const noexcept {
-    if (!client_.tls || client_.listener->config.tls->client_auth.mode == config::ClientAuthMode::none)
-      return false;
-    std::string_view name = client_.tls->server_name();
-    if (name.ends_with('.')) name.remove_suffix(1);
-    return !name.empty() && !http::equals_ignoring_case(name, request.host());
-  }
-  [[nodiscard]] bool sends_to_https() const noexcept {
-    return !client_.tls && !client_.plain_on_tls && client_.listener->sends_to_https();
-  }
-  [[nodiscard]] std::string https_location(const http::RequestHead& request) const {
-    config::Redirect redirect;
-    redirect.scheme = "https";
-    const std::uint16_t port = client_.listener->config.https_only->port;
-    if (port != 443) redirect.port = port;
-    return redirect_location(redirect, "http", request);
-  }
   /// What servers are told of the client.
   void complete_fields(http::RequestHead& request, const Peer& peer);
-  [[nodiscard]] const RouteContext& find_route(const http::RequestHead& request, std::string_view client);
-  Task<void> answer(http::ServerTransaction& transaction, const RouteContext& route, Record& record);
+  [[nodiscard]] Arrival arrival() const noexcept;
+  Task<void> answer(http::ServerTransaction& transaction, const RouteContext& route,
+                    const RequestFacts& facts, Record& record);
   void finish(http::ServerTransaction& transaction, const RouteContext& route, Record& record,
               const Peer& peer, std::string_view client);
 
@@ -91,6 +81,7 @@ class HttpSession final : public Session, private http::Handler {
   Client& client_;
   http::H1ServerConnection connection_;
   ActiveExchange active_;
+  std::optional<std::string> subject_;  ///< Of the certificate that the client has shown.
   bool serving_ = false;
 };
 
@@ -111,15 +102,23 @@ Task<void> HttpSession::serve(http::ServerTransaction& transaction) {
   const Peer peer(client_.address());
   std::array<char, kIpText> client_text{};
   const std::string_view client = client_ip(transaction.request, listener, peer, client_text);
+  RequestFacts facts(transaction.request);
+  facts.client_ip = client;
+  facts.scheme = client_.scheme();
+  facts.listener = listener.config.name;
+  if (client_.tls) facts.sni = client_.tls->server_name();
+  if (subject_) facts.client_cert_subject = *subject_;
   Record record;
-  record.scheme = client_.scheme();
+  record.scheme = facts.scheme;
   record.client_ip = client;
+  record.facts = &facts;
   // Routes that ask for fields see those that the server will see.
   if (listener.asks_for_fields) complete_fields(transaction.request, peer);
-  const RouteContext& route = find_route(transaction.request, client);
+  const RouteContext& route = listener.route_for(facts.view());
+  facts.route = route.name;
   route.stats->in_flight.add();
   if (route.pool && !listener.asks_for_fields) complete_fields(transaction.request, peer);
-  co_await answer(transaction, route, record);
+  co_await answer(transaction, route, facts, record);
   route.stats->in_flight.sub();
   finish(transaction, route, record, peer, client);
   serving_ = false;
@@ -130,73 +129,33 @@ void HttpSession::complete_fields(http::RequestHead& request, const Peer& peer) 
   set_forwarded(request, *client_.listener, peer, client_.scheme(), worker_.workspace.random);
 }
 
-const RouteContext& HttpSession::find_route(const http::RequestHead& request, std::string_view client) {
-  route::RequestView view = route::view_of(request);
-  view.client_ip = client;
-  if (!client_.tls) return client_.listener->route_for(view);
-  view.sni = client_.tls->server_name();
-  if (!client_.listener->asks_for_subject) return client_.listener->route_for(view);
-  const auto shown = tls::peer_certificate(*client_.tls, false);
-  if (shown) view.client_cert_subject = shown->subject;
-  return client_.listener->route_for(view);
+Arrival HttpSession::arrival() const noexcept {
+  Arrival arrival{*client_.listener, client_.tls != nullptr, client_.plain_on_tls};
+  if (client_.tls) arrival.sni = client_.tls->server_name();
+  return arrival;
 }
 
 Task<void> HttpSession::answer(http::ServerTransaction& transaction, const RouteContext& route,
-                               Record& record) {
-  const http::RequestHead& request = transaction.request;
-  LocalReply reply;
-  std::string location;
-  const Hops hops = request.method == http::Method::options ? count_hop(transaction.request) : Hops::left;
-  if (request.method == http::Method::connect || request.method == http::Method::trace) {
-    record.end_reason = EndReason::route_method_not_allowed;
-    reply.status = 405;
-    reply.allow();
-  } else if (is_misdirected(request)) {
-    record.end_reason = EndReason::client_misdirected;
-    reply.status = 421;
-  } else if (sends_to_https()) {
-    record.end_reason = EndReason::route_redirect;
-    location = https_location(request);
-    reply.status = 308;
-    reply.field_name = "Location";
-    reply.field_value = location;
-  } else if (hops == Hops::none_left) {
-    record.end_reason = EndReason::route_respond;
-    reply.status = 200;
-    reply.allow();
-  } else if (hops == Hops::malformed) {
-    record.end_reason = EndReason::client_bad_request;
-    record.detail = "Max-Forwards is not a number";
-    reply.status = 400;
-  } else if (client_.must_redirect()) {
-    record.end_reason = EndReason::route_redirect;
-    location = redirect_location(config::Redirect{}, "https", request);  // The port is the same.
-    reply.status = 308;
-    reply.field_name = "Location";
-    reply.field_value = location;
-  } else if (route.body_limit != 0 && request.content_length.value_or(0) > route.body_limit) {
-    record.end_reason = EndReason::client_too_large_body;
-    reply.status = 413;
-  } else if (route.pool) {
-    if (route.body_limit != 0) transaction.set_body_limit(route.body_limit);
-    co_await forward(worker_, route, transaction, active_, client_, record);
-    co_return;
-  } else if (route.config && route.config->redirect) {
-    record.end_reason = EndReason::route_redirect;
-    location = redirect_location(*route.config->redirect, client_.scheme(), request);
-    reply.status = route.config->redirect->status;
-    reply.field_name = "Location";
-    reply.field_value = location;
-  } else if (route.config && route.config->respond) {
-    record.end_reason = EndReason::route_respond;
-    reply.status = route.config->respond->status;
-    reply.body = route.config->respond->body;
-    reply.content_type = route.config->respond->content_type;
-  } else {
-    record.end_reason = EndReason::route_none;
-    reply.status = 404;
+                               const RequestFacts& facts, Record& record) {
+  Decision decision = decide(route, transaction.request, arrival());
+  if (decision.forwards) {
+    // What decides about the pool is what was received.
+    PoolContext& pool = choose_pool(route, facts, worker_.workspace.random, worker_.scratch);
+    const char* wrong = edit_request(transaction.request, route, facts, worker_.scratch);
+    if (!wrong) {
+      if (route.body_limit != 0) transaction.set_body_limit(route.body_limit);
+      co_await forward(worker_, route, pool, transaction, active_, client_, record);
+      co_return;
+    }
+    decision.refuse(wrong);
   }
-  co_await send_local(worker_, route, transaction, reply, record);
+  record.end_reason = decision.reason;
+  record.detail = decision.detail;
+  if (!decision.location.empty()) {
+    decision.reply.field_name = "Location";
+    decision.reply.field_value = decision.location;
+  }
+  co_await send_local(worker_, route, transaction, decision.reply, record);
 }
 
 Task<void> HttpSession::reject(http::ServerTransaction& transaction, http::Rejection rejection) {
@@ -260,10 +219,10 @@ void HttpSession::finish(http::ServerTransaction& transaction, const RouteContex
   record.version = request.version;
   record.method = request.method;
   record.method_text = request.text(request.method_text);
-  record.host = request.text(request.authority);
+  record.host = request.text(record.facts ? record.facts->authority : request.authority);
   record.target = request.text(request.target);
-  record.path = request.text(request.path);
-  record.query = request.text(request.query);
+  record.path = request.text(record.facts ? record.facts->path : request.path);
+  record.query = request.text(record.facts ? record.facts->query : request.query);
   record.user_agent = request.fields.get(http::FieldId::user_agent);
   record.referer = request.fields.get(http::FieldId::referer);
   worker_.access_log->write(record, worker_.loop.wall());

@@ -4,6 +4,7 @@
 
 #include "proxy/exchange.h"
 #include "proxy/proxy_status.h"
+#include "proxy/route_actions.h"
 
 namespace lintel::proxy {
 
@@ -25,10 +26,11 @@ net::Task<void> send_local(WorkerContext& worker, const RouteContext& route,
     head->content_length = body.size();
   }
   if (!reply.field_name.empty()) head->fields.add(reply.field_name, reply.field_value);
+  record.status = reply.status;
+  edit_response(head->fields, route, record, worker.scratch);
   if (!route.hsts.empty() && record.scheme == "https")
     head->fields.set("Strict-Transport-Security", route.hsts);
   if (!route.proxy_status.empty()) add_own_status(head->fields, route.proxy_status, record.end_reason);
-  record.status = reply.status;
   const bool send_body = head->has_body && transaction.request.method != http::Method::head;
   const http::BodyChunk chunk(send_body ? body : std::string_view(), true);
   const Result<void> written = co_await transaction.write_head(*head, chunk, nullptr);

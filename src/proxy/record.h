@@ -13,6 +13,8 @@
 
 namespace lintel::proxy {
 
+struct RequestFacts;
+
 /// One server tried for a request.
 struct Attempt {
   std::string_view server;
@@ -52,6 +54,8 @@ struct Record {
   std::string_view query;  ///< As received; shown redacted.
   std::string_view user_agent;
   std::string_view referer;
+
+  const RequestFacts* facts = nullptr;  ///< Null where the head could not be read.
 
   std::uint64_t answers = 0;  ///< UDP: datagrams from the server.
 

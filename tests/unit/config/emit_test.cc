@@ -47,6 +47,18 @@ listeners:
           all: [{path_prefix: /a}, {any: [{method: GET}, {cookie: {d: "1"}}]}]
           not: {host: a.test}
         respond: {}
+      - match: {path_prefix: /split}
+        split: [{pool: p-1, weight: 0}, {pool: off-peak, weight: 5}]
+        split_key: "{cookie.user}"
+        fallback: p-1
+        rewrite: {path_prefix: /, host: inner.test}
+        timeouts: {first_byte: 1s, idle: 2s, tunnel_idle: 3s}
+        headers:
+          request: {set: {X-A: "{client_ip}", X-B: {value: b}}, add: {X-C: c}, remove: [X-D, X-E]}
+          response: {remove: Server}
+      - match: {path: /regex}
+        pool: p-1
+        rewrite: {regex: {pattern: "^/(a)x", replace: "/{1}"}}
     pool: off-peak
   - {name: mail, bind: [":25"], protocol: tcp, pool: off-peak, limits: {connections: 4}}
   - {name: dns, bind: [":53"], protocol: udp, pool: off-peak, udp: {idle: 1s, responses: 1, sessions: 7}}

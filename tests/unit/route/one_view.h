@@ -96,9 +96,7 @@ struct Views {
 /// `wire` is a whole request head in origin form.
 inline Views compare_views(const Router& router, std::string_view wire,
                            const http::RequestRules& rules = {}) {
-  const auto match = [&router](const http::RequestHead& head) {
-    return router.match(view_of(head));
-  };
+  const auto match = [&router](const http::RequestHead& head) { return router.match(view_of(head)); };
   Views views;
   http::RequestHead received;
   http::RequestHeadParser parser;
