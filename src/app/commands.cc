@@ -7,6 +7,7 @@
 #include <iostream>
 
 #include "app/commands_config.h"
+#include "app/commands_explain.h"
 #include "app/options.h"
 #include "app/server.h"
 
@@ -36,6 +37,10 @@ int dispatch(const Options& options) {
       const CheckArguments check{options.file, options.print_defaults, options.json};
       return check_command(check, std::cout, std::cerr);
     }
+    case Verb::explain:
+      return explain_command(options.explain, std::cout, std::cerr);
+    case Verb::test:
+      return test_command(options.suite, options.file, options.json, std::cout, std::cerr);
     case Verb::schema:
       return schema_command(options.man, std::cout, std::cerr);
     case Verb::version:

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "app/version.h"
@@ -34,6 +35,27 @@ constexpr std::array kVerbs = {
              "  --json              print the findings as JSON\n"
              "\n"
              "\"lintel -t -c FILE\" does the same. Exit codes: 0 valid, 1 invalid, 2 bad command line.\n"},
+    VerbInfo{"explain", Verb::explain, "lintel explain -c FILE METHOD URL",
+             "say which route and server a request takes",
+             "  -c, --config FILE   the configuration\n"
+             "  -H 'NAME: VALUE'    a header field of the request; may be repeated\n"
+             "  --client-ip ADDR    the other end of the connection; 127.0.0.1 if not given\n"
+             "  --sni NAME          the name that the TLS client asks for; else the URL's host\n"
+             "  --client-cert-subject SUBJECT   of the certificate that the client shows\n"
+             "  --listener NAME     the listener that takes it; else the one that binds the URL's port\n"
+             "  --json              print it as JSON\n"
+             "\n"
+             "METHOD may be left out: GET. Nothing is sent to any server. Exit codes: 0 explained, 1 the\n"
+             "configuration is invalid, 2 bad command line.\n"},
+    VerbInfo{
+        "test", Verb::test, "lintel test SUITE [-c FILE] [--json]",
+        "run the routing tests of a configuration",
+        "  -c, --config FILE   the configuration, in place of the one that the suite names\n"
+        "  --json              print the results as JSON\n"
+        "\n"
+        "SUITE is a YAML file: config: FILE, and tests: a list of {request: METHOD URL, headers: {...},\n"
+        "client_ip: ADDR, expect: {route, pool, server, path, host, headers, status, location}}.\n"
+        "Exit codes: 0 all hold, 1 some do not or a file is invalid, 2 bad command line.\n"},
     VerbInfo{"schema", Verb::schema, "lintel schema [--man]", "print the JSON Schema of the configuration",
              "  --man               print the manual page lintel.yaml(5) instead\n"},
     VerbInfo{"version", Verb::version, "lintel version", "print the version, and what it was built with", ""},
@@ -64,6 +86,11 @@ std::vector<std::string_view> known_options(Verb verb) {
       return {"-c", "--config", "--help"};
     case Verb::check:
       return {"-c", "--config", "--print-defaults", "--json", "--help"};
+    case Verb::explain:
+      return {"-c",         "--config", "-H",    "--client-ip", "--sni", "--client-cert-subject",
+              "--listener", "--json",   "--help"};
+    case Verb::test:
+      return {"-c", "--config", "--json", "--help"};
     case Verb::schema:
       return {"--man", "--help"};
     case Verb::version:
@@ -91,6 +118,9 @@ class Reader {
     if (error_.empty() && options_.verb == Verb::check && options_.file.empty()) {
       fail("check needs a file: " + std::string(info(Verb::check).usage));
     }
+    if (error_.empty() && options_.verb == Verb::test && options_.suite.empty())
+      fail("test needs a file with tests: " + std::string(info(Verb::test).usage));
+    if (error_.empty() && options_.verb == Verb::explain) finish_explain();
     if (!error_.empty()) return tl::unexpected(error_);
     return options_;
   }
@@ -98,7 +128,49 @@ class Reader {
  private:
   void fail(std::string message) { error_ = std::move(message); }
 
-  [[nodiscard]] bool takes_file() const { return options_.verb == Verb::run || options_.verb == Verb::check; }
+  [[nodiscard]] bool takes_file() const {
+    return options_.verb == Verb::run || options_.verb == Verb::check || options_.verb == Verb::explain ||
+           options_.verb == Verb::test;
+  }
+
+  void finish_explain() {
+    ExplainArguments& explain = options_.explain;
+    explain.file = std::exchange(options_.file, {});
+    explain.json = std::exchange(options_.json, false);
+    if (explain.url.empty()) std::swap(explain.url, explain.method);
+    if (explain.method.empty()) explain.method = "GET";
+    if (explain.file.empty() || explain.url.empty())
+      fail("explain needs a configuration and a URL: " + std::string(info(Verb::explain).usage));
+  }
+
+  /// What stands behind an option, in the same word ("--sni=a.test") or the next.
+  bool takes_value(std::string_view word, std::string_view name, std::string& value) {
+    if (word.starts_with("--") && word.starts_with(name) && word.substr(name.size()).starts_with('=')) {
+      value = word.substr(name.size() + 1);
+      return true;
+    }
+    if (word != name) return false;
+    if (next_ == words_.size()) {
+      fail(std::string(word) + " needs a value behind it");
+    } else {
+      value = words_[next_++];
+    }
+    return true;
+  }
+
+  bool explain_option(std::string_view word) {
+    ExplainArguments& explain = options_.explain;
+    std::string value;
+    if (takes_value(word, "-H", value)) {
+      explain.fields.push_back(value);
+    } else if (takes_value(word, "--client-cert-subject", value)) {
+      explain.client_cert_subject = value;
+    } else {
+      return takes_value(word, "--client-ip", explain.client_ip) || takes_value(word, "--sni", explain.sni) ||
+             takes_value(word, "--listener", explain.listener);
+    }
+    return true;
+  }
 
   void set_file(std::string_view file) {
     if (!options_.file.empty()) return fail("two configuration files are given, one is expected");
@@ -108,6 +180,8 @@ class Reader {
 
   void option(std::string_view word) {
     const bool check = options_.verb == Verb::check;
+    const bool json = check || options_.verb == Verb::explain || options_.verb == Verb::test;
+    if (options_.verb == Verb::explain && explain_option(word)) return;
     if (takes_file() && (word == "-c" || word == "--config")) {
       if (next_ == words_.size()) return fail(std::string(word) + " needs a file behind it");
       set_file(words_[next_++]);
@@ -115,7 +189,7 @@ class Reader {
       set_file(word.substr(9));
     } else if (check && word == "--print-defaults") {
       options_.print_defaults = true;
-    } else if (check && word == "--json") {
+    } else if (json && word == "--json") {
       options_.json = true;
     } else if (options_.verb == Verb::schema && word == "--man") {
       options_.man = true;
@@ -129,6 +203,12 @@ class Reader {
     const std::optional<Verb> verb = verb_named(word);
     if (options_.verb == Verb::check) {
       set_file(word);
+    } else if (options_.verb == Verb::test && options_.suite.empty()) {
+      options_.suite = word;
+    } else if (options_.verb == Verb::explain && options_.explain.method.empty()) {
+      options_.explain.method = word;
+    } else if (options_.verb == Verb::explain && options_.explain.url.empty()) {
+      options_.explain.url = word;
     } else if (options_.verb == Verb::help && verb) {
       options_.topic = *verb;
     } else if (options_.verb == Verb::help) {

@@ -8,16 +8,20 @@
 #include <string_view>
 #include <tl/expected.hpp>
 
+#include "app/commands_explain.h"
+
 namespace lintel::app {
 
-enum class Verb : std::uint8_t { run, check, schema, version, help };
+enum class Verb : std::uint8_t { run, check, explain, test, schema, version, help };
 
 struct Options {
   Verb verb = Verb::help;
-  std::string file{};           ///< run, check: the configuration; run: empty if none was given.
+  std::string file{};           ///< run, check, test: the configuration; run, test: empty if none was given.
   bool print_defaults = false;  ///< check.
-  bool json = false;            ///< check.
+  bool json = false;            ///< check, test.
   bool man = false;             ///< schema.
+  ExplainArguments explain{};   ///< explain.
+  std::string suite{};          ///< test: the file with the tests.
   Verb topic = Verb::help;      ///< help: what about; Verb::help: everything.
 
   friend bool operator==(const Options&, const Options&) = default;
