@@ -68,6 +68,7 @@ void print(const proxy::Explanation& told, const std::string& listener, std::ost
   print_line(out, "route", (told.route.empty() ? "none" : told.route) + place);
   for (const proxy::Explanation::Passed& each : told.passed)
     print_line(out, "  not", each.route + ": " + each.why);
+  print_line(out, "fault", told.fault);
   if (!told.reason.empty()) {
     print_line(out, "answer", std::to_string(told.status) + " (" + told.reason + ')');
     print_line(out, "because", told.detail);
@@ -105,6 +106,7 @@ void write_json(JsonWriter& json, const proxy::Explanation& told, const std::str
     json.end_object();
   }
   json.end_array();
+  json.member("fault", told.fault);
   if (!told.reason.empty()) {
     json.member("status", std::int64_t{told.status});
     json.member("end_reason", told.reason);

@@ -2,15 +2,15 @@
 
 #include <utility>
 
-#include "app/pause.h"
 #include "base/log.h"
+#include "net/pause.h"
 
 namespace lintel::app {
 
 struct LocalServer::Listening {
   Listening(net::Loop& loop, int fd, int n) : acceptor(loop, fd), pause(loop), number(n) {}
   net::Acceptor acceptor;
-  Pause pause;
+  net::Pause pause;
   int number;
   bool stopped = false;
 };

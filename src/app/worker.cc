@@ -8,6 +8,7 @@
 
 #include "app/sockets.h"
 #include "base/random.h"
+#include "net/pause.h"
 #include "proxy/client_connection.h"
 #include "proxy/udp_listener.h"
 
@@ -44,7 +45,7 @@ struct Worker::Listening {
     pause.end();
   }
   net::Acceptor acceptor;
-  Pause pause;
+  net::Pause pause;
   std::string bind;
   ListenerState* listener = nullptr;
   bool stopped = false;

@@ -11,7 +11,6 @@
 #include <thread>
 #include <vector>
 
-#include "app/pause.h"
 #include "base/log.h"
 #include "net/loop.h"
 #include "net/scope.h"

@@ -175,6 +175,16 @@ struct SplitPool {
   friend bool operator==(const SplitPool&, const SplitPool&) = default;
 };
 
+/// Trouble that a route makes on purpose, so that it is known what comes of it.
+struct Fault {
+  std::optional<Match> match;       ///< Only of these requests; absent: of all.
+  milliseconds delay = 0ms;         ///< Before anything else is done; 0: none.
+  std::uint32_t delay_share = 100;  ///< Percent of the requests.
+  std::uint32_t abort = 0;          ///< The status that is answered; 0: none.
+  std::uint32_t abort_share = 100;
+  friend bool operator==(const Fault&, const Fault&) = default;
+};
+
 /// In place of the pool's timeouts.
 struct RouteTimeouts {
   std::optional<milliseconds> first_byte;
@@ -196,6 +206,7 @@ struct Route {
   std::optional<Rewrite> rewrite;
   RouteHeaders headers;
   RouteTimeouts timeouts;
+  std::optional<Fault> fault;
   std::optional<Bytes> body_size;  ///< Largest request body; absent: the listener's.
   Place place;
   /// Calls `visit(pool's name)` for each pool that it names.

@@ -51,6 +51,13 @@ void for_each_match(const Match& match, const std::string& key, const Visit& vis
   inside(match.none, "not");
 }
 
+/// The same for all matches of the route at `key`.
+template <typename Visit>
+void for_each_match(const Route& route, const std::string& key, const Visit& visit) {
+  for_each_match(route.match, key + ".match", visit);
+  if (route.fault && route.fault->match) for_each_match(*route.fault->match, key + ".fault.match", visit);
+}
+
 /// Calls `visit(text match, key)` for each of `match`, which stands at `key`, but not of those inside it.
 template <typename Visit>
 void for_each_text_match(const Match& match, const std::string& key, const Visit& visit) {

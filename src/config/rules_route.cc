@@ -90,7 +90,7 @@ void one_action(const Config& config, Report& report) {
 
 void one_path_condition(const Config& config, Report& report) {
   for_each_route(config, [&](const Route& route, const std::string& key, std::size_t, std::size_t) {
-    for_each_match(route.match, key + ".match", [&](const Match& match, const std::string& at) {
+    for_each_match(route, key, [&](const Match& match, const std::string& at) {
       if (match.path.empty() || match.path_prefix.empty()) return;
       error(report, at, "path and path_prefix are both given", "keep one of them");
     });
@@ -109,7 +109,7 @@ void redirect_changes_something(const Config& config, Report& report) {
 
 void text_matches(const Config& config, Report& report) {
   for_each_route(config, [&](const Route& route, const std::string& key, std::size_t, std::size_t) {
-    for_each_match(route.match, key + ".match", [&](const Match& match, const std::string& at) {
+    for_each_match(route, key, [&](const Match& match, const std::string& at) {
       for_each_text_match(match, at, [&](const TextMatch& each, const std::string& place) {
         check_text_match(each, place, report);
       });
@@ -132,6 +132,10 @@ void route_forwards(const Config& config, Report& report) {
     if (route.split.empty() && !route.split_key.empty())
       error(report, key + ".split_key", "there is no split", "add split, or remove it");
     if (route.rewrite) check_rewrite(route, key, report);
+    if (route.fault && route.fault->delay == 0ms && route.fault->abort == 0) {
+      error_if_absent(report, key + ".fault", {"delay", "abort"}, "the fault does nothing",
+                      "add delay: 200ms or abort: 503");
+    }
     if (!route.pool.empty() || !route.split.empty()) return;
     for (const std::string_view name : {"fallback", "rewrite", "timeouts", "headers.request"}) {
       const std::string at = key + '.' + std::string(name);

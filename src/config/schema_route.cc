@@ -214,6 +214,22 @@ const ObjectType& split_pool_type() {
   return type;
 }
 
+const ObjectType& fault_type() {
+  static const ObjectType type = object<Fault>(
+      "fault",
+      {
+          field(&Fault::match, "match", object_of(match_type()),
+                "Only requests that this matches too are troubled; without it all.")
+              .example("{header: {X-Chaos: }}"),
+          field(&Fault::delay, "delay", duration(0ms, 10min), "How long requests are held back."),
+          field(&Fault::delay_share, "delay_share", percent(1, 100), "How many of them are."),
+          field(&Fault::abort, "abort", integer(200, 599, "none"),
+                "The status that is answered in place of what the route would do."),
+          field(&Fault::abort_share, "abort_share", percent(1, 100), "How many requests get that answer."),
+      });
+  return type;
+}
+
 const ObjectType& route_timeouts_type() {
   static const ObjectType type = object<RouteTimeouts>(
       "route_timeouts",
@@ -263,6 +279,10 @@ const ObjectType& route_type() {
           field(&Route::timeouts, "timeouts", object_of(route_timeouts_type()),
                 "Timeouts towards servers, in place of the pool's.")
               .only(kHttp),
+          field(&Route::fault, "fault", object_of(fault_type()),
+                "Trouble that is made on purpose: delays and errors, to see what clients make of them.")
+              .only(kHttp)
+              .example("{delay: 200ms, delay_share: 5%, abort: 503, abort_share: 1%}"),
           field(&Route::redirect, "redirect", object_of(redirect_type()),
                 "Answers with a redirect instead of using a pool.")
               .only(kHttp)

@@ -28,6 +28,14 @@ struct Decision {
   LocalReply reply;
   std::string location;  ///< Of a redirect; else empty.
 
+  /// Trouble that is made on purpose.
+  void abort(std::uint32_t status) noexcept {
+    forwards = false;
+    reason = EndReason::route_fault;
+    reply = LocalReply{};
+    reply.status = static_cast<int>(status);
+    location.clear();
+  }
   /// A request that cannot be served as it is.
   void refuse(const char* why) noexcept {
     forwards = false;

@@ -57,6 +57,7 @@ constexpr std::array<EndReasonInfo, kEndReasonCount> kReasons = {{
     {EndReason::route_respond, "route.respond", "The route answered with its fixed response."},
     {EndReason::route_method_not_allowed, "route.method_not_allowed",
      "The route does not take this method; answered with 405."},
+    {EndReason::route_fault, "route.fault", "The route's fault answered, as it was told to."},
     {EndReason::pool_no_server, "pool.no_server",
      "The pool has no server that may take a request; answered with 503."},
     {EndReason::upstream_resolve, "upstream.resolve", "The server's name has no address; answered with 502."},

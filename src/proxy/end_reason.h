@@ -38,6 +38,7 @@ enum class EndReason : std::uint8_t {
   route_redirect,
   route_respond,
   route_method_not_allowed,
+  route_fault,
   pool_no_server,
   upstream_resolve,
   upstream_connect_refused,

@@ -54,6 +54,18 @@ std::vector<std::string> difference(const std::vector<std::string>& before,
   return changed;
 }
 
+/// "5% wait 200ms, 1% get 503".
+std::string describe(const config::Fault& fault) {
+  std::string text;
+  if (fault.delay.count() != 0)
+    text = std::to_string(fault.delay_share) + "% wait " + std::to_string(fault.delay.count()) + "ms";
+  if (fault.abort != 0) {
+    text += (text.empty() ? "" : ", ") + std::to_string(fault.abort_share) + "% get " +
+            std::to_string(fault.abort);
+  }
+  return text;
+}
+
 void explain_route(const ListenerContext& listener, const RouteContext& route, const route::RequestView& view,
                    Explanation& told) {
   told.route = route.name;
@@ -146,6 +158,7 @@ Explanation explain(WorkerContext& worker, const ListenerContext& listener, cons
   facts.route = route.name;
   told.path = request.text(request.path);
   explain_route(listener, route, facts.view(), told);
+  if (const config::Fault* fault = fault_for(route, facts)) told.fault = describe(*fault);
   Decision decision = decide(route, request, arrival);
   if (decision.forwards) {
     explain_forwarding(worker, route, request, facts, decision, told);

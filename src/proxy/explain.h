@@ -34,6 +34,8 @@ struct Explanation {
   config::Place place;  ///< Of the route; line 0: it is the listener's pool.
   std::vector<Passed> passed;
 
+  std::string fault;  ///< The trouble that the route makes for it on purpose, in words; empty: none.
+
   // Where it is answered here:
   int status = 0;
   std::string reason;  ///< The end reason, as the access log says it; empty: it is forwarded.

@@ -109,6 +109,7 @@ void build_actions(const config::Route& route, const Generation& generation, Rou
   if (!added.split.empty()) added.pool = added.split.front().pool;
   added.split_key = route::Template::compile(route.split_key, route::Template::For::request, why).value();
   if (!route.fallback.empty()) added.fallback = find_pool(generation, route.fallback);
+  if (route.fault) added.fault_match.emplace(route.fault->match.value_or(config::Match{}));
   if (route.rewrite) added.rewrite = route::Rewrite(*route.rewrite, route.match);
   added.request_edits = route::HeaderEdits(route.headers.request, route::Template::For::request);
   added.response_edits = route::HeaderEdits(route.headers.response, route::Template::For::response);

@@ -64,10 +64,11 @@ struct SplitPart {
 struct RouteContext {
   const config::Route* config = nullptr;  ///< Null: the listener's `pool`, or what no route matches.
   std::string name;
-  PoolContext* pool = nullptr;      ///< Of a split, the first; null: answered here.
-  std::vector<SplitPart> split;     ///< Empty: everything goes to `pool`.
-  route::Template split_key;        ///< Empty: chance decides.
-  PoolContext* fallback = nullptr;  ///< For what cannot reach a server of the others.
+  PoolContext* pool = nullptr;                   ///< Of a split, the first; null: answered here.
+  std::vector<SplitPart> split;                  ///< Empty: everything goes to `pool`.
+  route::Template split_key;                     ///< Empty: chance decides.
+  PoolContext* fallback = nullptr;               ///< For what cannot reach a server of the others.
+  std::optional<route::Conditions> fault_match;  ///< Which requests the fault is for; without: none.
   route::Rewrite rewrite;
   route::HeaderEdits request_edits;
   route::HeaderEdits response_edits;

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "http/h1_server.h"
+#include "net/pause.h"
 #include "proxy/decision.h"
 #include "proxy/facts.h"
 #include "proxy/forward.h"
@@ -40,6 +41,7 @@ class HttpSession final : public Session, private http::Handler {
   void drain() noexcept override { connection_.drain(); }
   void cut() noexcept override {
     active_.cut = true;
+    if (pause_) pause_->end();
     if (active_.upstream) {
       active_.upstream->cancel_read();
       active_.upstream->cancel_write();
@@ -72,6 +74,7 @@ class HttpSession final : public Session, private http::Handler {
   /// What servers are told of the client.
   void complete_fields(http::RequestHead& request, const Peer& peer);
   [[nodiscard]] Arrival arrival() const noexcept;
+  Task<void> hold_back(Nanos length);
   Task<void> answer(http::ServerTransaction& transaction, const RouteContext& route,
                     const RequestFacts& facts, Record& record);
   void finish(http::ServerTransaction& transaction, const RouteContext& route, Record& record,
@@ -81,6 +84,7 @@ class HttpSession final : public Session, private http::Handler {
   Client& client_;
   http::H1ServerConnection connection_;
   ActiveExchange active_;
+  net::Pause* pause_ = nullptr;         ///< While a request is held back on purpose.
   std::optional<std::string> subject_;  ///< Of the certificate that the client has shown.
   bool serving_ = false;
 };
@@ -135,9 +139,28 @@ Arrival HttpSession::arrival() const noexcept {
   return arrival;
 }
 
+Task<void> HttpSession::hold_back(Nanos length) {
+  net::Pause pause(worker_.loop);
+  pause_ = &pause;
+  co_await pause.wait(length);
+  pause_ = nullptr;
+}
+
 Task<void> HttpSession::answer(http::ServerTransaction& transaction, const RouteContext& route,
                                const RequestFacts& facts, Record& record) {
   Decision decision = decide(route, transaction.request, arrival());
+  if (const config::Fault* fault = fault_for(route, facts)) {
+    Random& random = worker_.workspace.random;
+    if (fault->delay.count() != 0 && falls_in(fault->delay_share, random)) {
+      co_await hold_back(to_nanos(fault->delay));
+      if (active_.cut) {
+        record.end_reason = EndReason::local_shutdown;
+        transaction.abort();
+        co_return;
+      }
+    }
+    if (fault->abort != 0 && falls_in(fault->abort_share, random)) decision.abort(fault->abort);
+  }
   if (decision.forwards) {
     // What decides about the pool is what was received.
     PoolContext& pool = choose_pool(route, facts, worker_.workspace.random, worker_.scratch);

@@ -56,6 +56,7 @@ std::string_view proxy_error(EndReason reason) noexcept {  // NOLINT(readability
       return "destination_not_found";
     case EndReason::route_redirect:
     case EndReason::route_respond:
+    case EndReason::route_fault:
       return "proxy_internal_response";
     case EndReason::pool_no_server:
     case EndReason::upstream_connect_error:

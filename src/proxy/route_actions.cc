@@ -28,6 +28,11 @@ void edit_response(http::Fields& fields, const RouteContext& route, const Record
   route.response_edits.apply(fields, scratch, [&] { return values; });
 }
 
+const config::Fault* fault_for(const RouteContext& route, const RequestFacts& facts) noexcept {
+  if (!route.fault_match || !route.fault_match->hold(facts.view())) return nullptr;
+  return &*route.config->fault;
+}
+
 PoolContext& choose_pool(const RouteContext& route, const RequestFacts& facts, Random& random,
                          Buffer& scratch) {
   if (route.split.empty()) return *route.pool;

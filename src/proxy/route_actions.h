@@ -20,6 +20,13 @@ namespace lintel::proxy {
 /// Changes the fields of a response as its route says. `record`: what is known of the transaction by now.
 void edit_response(http::Fields& fields, const RouteContext& route, const Record& record, Buffer& scratch);
 
+/// The trouble that a route makes for one request; null: none.
+[[nodiscard]] const config::Fault* fault_for(const RouteContext& route, const RequestFacts& facts) noexcept;
+/// Whether a share of so many percent has it.
+[[nodiscard]] inline bool falls_in(std::uint32_t percent, Random& random) noexcept {
+  return percent >= 100 || random.below(100) < percent;
+}
+
 /// The pool that a request goes to: by the weights of the route's split, if there is one; requests with the
 /// same key to the same. `route` must have a pool.
 [[nodiscard]] PoolContext& choose_pool(const RouteContext& route, const RequestFacts& facts, Random& random,

@@ -46,21 +46,19 @@ void check_rewrite(const config::Rewrite& rewrite, const std::string& key, confi
 }  // namespace
 
 void check_routes(const config::Config& config, config::Report& report) {
-  config::for_each_route(
-      config, [&](const config::Route& route, const std::string& key, std::size_t, std::size_t) {
-        config::for_each_match(route.match, key + ".match",
-                               [&](const config::Match& match, const std::string& at) {
-                                 check_regex(match.path_regex, at + ".path_regex", report);
-                                 config::for_each_text_match(
-                                     match, at, [&](const config::TextMatch& each, const std::string& place) {
-                                       check_regex(each.regex, place + ".regex", report);
-                                     });
-                               });
-        check_template(route.split_key, Template::For::request, key + ".split_key", report);
-        check_edits(route.headers.request, Template::For::request, key + ".headers.request", report);
-        check_edits(route.headers.response, Template::For::response, key + ".headers.response", report);
-        if (route.rewrite) check_rewrite(*route.rewrite, key + ".rewrite", report);
+  config::for_each_route(config, [&](const config::Route& route, const std::string& key, std::size_t,
+                                     std::size_t) {
+    config::for_each_match(route, key, [&](const config::Match& match, const std::string& at) {
+      check_regex(match.path_regex, at + ".path_regex", report);
+      config::for_each_text_match(match, at, [&](const config::TextMatch& each, const std::string& place) {
+        check_regex(each.regex, place + ".regex", report);
       });
+    });
+    check_template(route.split_key, Template::For::request, key + ".split_key", report);
+    check_edits(route.headers.request, Template::For::request, key + ".headers.request", report);
+    check_edits(route.headers.response, Template::For::response, key + ".headers.response", report);
+    if (route.rewrite) check_rewrite(*route.rewrite, key + ".rewrite", report);
+  });
 }
 
 }  // namespace lintel::route

@@ -51,6 +51,7 @@ listeners:
         split: [{pool: p-1, weight: 0}, {pool: off-peak, weight: 5}]
         split_key: "{cookie.user}"
         fallback: p-1
+        fault: {match: {header: {X-Chaos: }}, delay: 1s, delay_share: 5%, abort: 503, abort_share: 1%}
         rewrite: {path_prefix: /, host: inner.test}
         timeouts: {first_byte: 1s, idle: 2s, tunnel_idle: 3s}
         headers:

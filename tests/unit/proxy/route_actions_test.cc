@@ -130,6 +130,46 @@ TEST_CASE("route: the fallback does not take what a server may have begun with")
   CHECK(bench.accepted.size() == 1);
 }
 
+TEST_CASE("route: a fault delays, and answers in place of the pool, where it is asked for") {
+  RouteBench bench;
+  config::Fault& fault = bench.route().fault.emplace();
+  fault.match.emplace().header.emplace_back().name = "X-Chaos";
+  fault.delay = 2s;
+  fault.abort = 503;
+  bench.client(kGet);
+  CHECK(bench.accepted.size() == 1);
+  Wire& client = bench.client("GET /x HTTP/1.1\r\nHost: a.test\r\nX-Chaos: 1\r\n\r\n");
+  CHECK(client.received.empty());
+  bench.pass(3s);
+  CHECK(begins(client.received, "HTTP/1.1 503 "));
+  CHECK(bench.accepted.size() == 1);
+  CHECK(bench.ends() == "route.fault");
+}
+
+TEST_CASE("route: shares of a fault are kept to, and a delay can be cut") {
+  RouteBench bench;
+  config::Fault& fault = bench.route().fault.emplace();
+  fault.abort = 500;
+  fault.abort_share = 25;
+  for (int i = 0; i < 400; ++i) {
+    Wire& client = bench.client(kGet);
+    client.close();
+    bench.settle();
+  }
+  const StatsTotal total = bench.totals();
+  const std::uint64_t faults = total.end_reasons[static_cast<std::size_t>(EndReason::route_fault)];
+  CHECK(faults > 60);
+  CHECK(faults < 150);
+  static_cast<void>(bench.ends());
+  fault = {};
+  fault.delay = 10s;
+  bench.publish();
+  bench.client(kGet);
+  bench.sessions.cut();
+  bench.settle();
+  CHECK(has(bench.ends(), "local.shutdown"));
+}
+
 TEST_CASE("route: its own timeouts in place of the pool's") {
   RouteBench bench;
   bench.pool().timeouts.first_byte = 60s;

@@ -5,12 +5,12 @@
 
 #include "net/loop.h"
 
-namespace lintel::app {
+namespace lintel::net {
 
 /// A wait that can be ended early. One coroutine at a time waits; nobody may when it is destroyed.
 class Pause {
  public:
-  explicit Pause(net::Loop& loop) noexcept : loop_(loop) {}
+  explicit Pause(Loop& loop) noexcept : loop_(loop) {}
 
   class Awaiter {
    public:
@@ -36,13 +36,13 @@ class Pause {
   }
 
  private:
-  static void fire(net::Deadline& deadline) {
+  static void fire(Deadline& deadline) {
     std::exchange(static_cast<Pause*>(deadline.owner())->waiter_, nullptr).resume();
   }
 
-  net::Loop& loop_;
-  net::Deadline deadline_{fire, this};
+  Loop& loop_;
+  Deadline deadline_{fire, this};
   std::coroutine_handle<> waiter_;
 };
 
-}  // namespace lintel::app
+}  // namespace lintel::net

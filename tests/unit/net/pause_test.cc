@@ -1,23 +1,23 @@
-#include "app/pause.h"
+#include "net/pause.h"
 
 #include <doctest/doctest.h>
 
 #include "base/clock.h"
 #include "net/scope.h"
 
-namespace lintel::app {
+namespace lintel::net {
 namespace {
 
-net::Task<void> wait_once(Pause& pause, Nanos length, int& times) {
+Task<void> wait_once(Pause& pause, Nanos length, int& times) {
   co_await pause.wait(length);
   ++times;
 }
 
 TEST_CASE("a pause ends when its time has passed, or when it is told to, and once only") {
   ManualClock clock;
-  net::Loop loop(clock);
+  Loop loop(clock);
   Pause pause(loop);
-  net::Scope scope;
+  Scope scope;
   int times = 0;
 
   scope.spawn(wait_once(pause, 100'000'000, times));
@@ -42,4 +42,4 @@ TEST_CASE("a pause ends when its time has passed, or when it is told to, and onc
 }
 
 }  // namespace
-}  // namespace lintel::app
+}  // namespace lintel::net
