@@ -419,6 +419,7 @@ struct Pool {
   std::vector<Server> servers;
   SendProxy proxy_protocol = SendProxy::none;
   milliseconds connect_timeout = 3s;  ///< One connection attempt.
+  bool abort_on_close = true;         ///< A client that leaves takes its request back.
   PoolTimeouts timeouts;
   std::optional<PoolTls> tls;  ///< Absent: plain.
   PoolKeepalive keepalive;

@@ -199,6 +199,9 @@ const ObjectType& pool_type() {
                 "connection serves one request."),
           field(&Pool::connect_timeout, "connect_timeout", duration(1ms, 1h),
                 "Time allowed to open one connection to a server."),
+          field(&Pool::abort_on_close, "abort_on_close", of_kind(Kind::boolean),
+                "Whether an HTTP request ends, and its server is free again, when the client closes its "
+                "connection, or its sending direction, and the server has been silent for a second."),
           field(&Pool::timeouts, "timeouts", object_of(pool_timeouts_type()), "Timeouts towards servers."),
           field(&Pool::tls, "tls", object_of(pool_tls_type()), "TLS with the servers; without it plain.")
               .example("{ca: certs/internal-ca.crt}"),

@@ -194,6 +194,7 @@ Limit H1ServerConnection::reached_limit(const ServerSettings& settings) const no
 }
 
 Task<bool> H1ServerConnection::finish(H1ServerTransaction& transaction) {
+  transaction.stop_watching();
   const bool truncated = transaction.head_sent_ && !transaction.encoder_.done();
   if (transaction.aborted_ || truncated) {
     // A length or a missing last chunk shows the cut; a body that ends with the connection needs a reset for
@@ -276,10 +277,11 @@ void H1ServerTransaction::ask_for_body() noexcept {
   if (std::exchange(continued_, true)) return;
   body_begun_ = true;
   body_allowance_.start(connection_->handler_.settings().request_body, connection_->stream_.loop().now());
-  connection_->stream_.set_read_deadline(body_allowance_.deadline());
+  if (!decoder_.done()) connection_->stream_.set_read_deadline(body_allowance_.deadline());
 }
 
 Task<Result<BodyChunk>> H1ServerTransaction::read_body() {
+  stop_watching();
   body_begun_ = true;
   return pull_body(connection_->stream_, connection_->ahead_, decoder_, body_allowance_,
                    ErrorSource::downstream);
@@ -293,6 +295,7 @@ void H1ServerTransaction::cancel_write() noexcept {
 }
 
 DirectBody H1ServerTransaction::direct_source() noexcept {
+  stop_watching();
   const std::uint64_t bytes = connection_->ahead_.empty() ? decoder_.verbatim() : 0;
   return direct_body(connection_->stream_, bytes, &body_allowance_);
 }
@@ -301,7 +304,48 @@ DirectBody H1ServerTransaction::direct_sink() noexcept {
   return direct_body(connection_->stream_, encoder_.verbatim());
 }
 
+// While nobody reads, the transaction itself stands in the reader's place.
+
+void H1ServerTransaction::watch_client(ClientWatcher* watcher, Nanos from) noexcept {
+  stop_watching();
+  if (!watcher) return;
+  watcher_ = watcher;
+  watching_ = false;
+  connection_->stream_.set_read_deadline(from);
+  connection_->stream_.set_deadline_waiter(this);
+}
+
+void H1ServerTransaction::stop_watching() noexcept {
+  if (std::exchange(watcher_, nullptr)) connection_->stream_.set_deadline_waiter(nullptr);
+}
+
+void H1ServerTransaction::on_ready(net::Ready why) {
+  if (why == net::Ready::canceled) {
+    watcher_ = nullptr;
+  } else if (why == net::Ready::timeout || watching_) {
+    look_for_client();
+  } else {
+    connection_->stream_.set_deadline_waiter(this);  // Too early.
+  }
+}
+
+void H1ServerTransaction::look_for_client() noexcept {
+  net::Stream& stream = connection_->stream_;
+  const net::PeerState peer = stream.peer_state();
+  // What it has sent behind its request says that it waits for more than one answer.
+  const bool ended = peer == net::PeerState::ended && connection_->ahead_.empty();
+  if (peer == net::PeerState::broken || (ended && !stream.is_writing())) {
+    std::exchange(watcher_, nullptr)->on_client_left();
+    return;
+  }
+  constexpr Nanos kAgain = 1'000'000'000;  // One that is still taking something may be alive.
+  watching_ = true;
+  stream.set_read_deadline(ended ? stream.loop().now() + kAgain : kNever);
+  stream.set_idle_waiter(this);
+}
+
 Upgraded H1ServerTransaction::upgraded() noexcept {
+  stop_watching();
   const std::span<char> ahead = connection_->ahead_.bytes();
   return {connection_->stream_, {ahead.data(), ahead.size()}};
 }

@@ -61,7 +61,7 @@ class H1ServerConnection {
 };
 
 /// A request on an HTTP/1.1 connection. Recycled by the workspace.
-class H1ServerTransaction final : public ServerTransaction {
+class H1ServerTransaction final : public ServerTransaction, private net::Waiter {
  public:
   [[nodiscard]] BodyChunk buffered_body() override;
   Task<Result<BodyChunk>> read_body() override;
@@ -84,6 +84,7 @@ class H1ServerTransaction final : public ServerTransaction {
   void took(std::uint64_t bytes) noexcept override { decoder_.skip(bytes); }
   [[nodiscard]] DirectBody direct_sink() noexcept override;
   void gave(std::uint64_t bytes) noexcept override { encoder_.skip(bytes); }
+  void watch_client(ClientWatcher* watcher, Nanos from) noexcept override;
   [[nodiscard]] Upgraded upgraded() noexcept override;
   [[nodiscard]] Limit closing_limit() const noexcept override {
     const Limit of_trailers = decoder_.reached_limit();
@@ -104,6 +105,9 @@ class H1ServerTransaction final : public ServerTransaction {
   [[nodiscard]] bool must_close(const ResponseHead& head) noexcept;
   void expect_body(const ServerSettings& settings) noexcept;
   void ask_for_body() noexcept;
+  void stop_watching() noexcept;
+  void on_ready(net::Ready why) override;
+  void look_for_client() noexcept;
   [[nodiscard]] Result<void> note_write(Result<void> written) noexcept;
   void announce_end() noexcept;
 
@@ -113,7 +117,9 @@ class H1ServerTransaction final : public ServerTransaction {
   BodyEncoder encoder_;
   net::Allowance body_allowance_;
   net::WritePace pace_;
+  ClientWatcher* watcher_ = nullptr;
   Limit closing_limit_ = Limit::none;
+  bool watching_ = false;    ///< For watcher_, from now on.
   bool body_begun_ = false;  ///< read_body was called, or an interim response asked for the body.
   bool continued_ = false;   ///< 100 was sent.
   bool head_sent_ = false;

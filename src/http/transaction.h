@@ -86,6 +86,15 @@ class BodySink {
   ~BodySink() = default;
 };
 
+/// Told when the client of a transaction has left. Outlives the watch.
+class ClientWatcher {
+ public:
+  virtual void on_client_left() noexcept = 0;
+
+ protected:
+  ~ClientWatcher() = default;
+};
+
 /// One request as the server side sees it. Made by a server connection, which keeps it alive while the
 /// handler runs. After a 101 response was written only upgraded() may be used.
 class ServerTransaction : public BodySource, public BodySink {
@@ -113,6 +122,10 @@ class ServerTransaction : public BodySource, public BodySink {
   /// from head.content_length, or else it goes out in pieces. Suspends. Errors as write_body.
   virtual Task<Result<void>> write_head(const ResponseHead& head, BodyChunk first,
                                         const Fields* trailers) = 0;
+  /// From loop time `from` on `watcher` is told, once, when the client's connection is broken, or has ended
+  /// with nothing behind the request: at no cost before. Until read_body or upgraded is called, which tell by
+  /// themselves. Null: no more.
+  virtual void watch_client(ClientWatcher* watcher, Nanos from) noexcept = 0;
   /// The connection, once a 101 was written. The transaction makes no use of it any more.
   [[nodiscard]] virtual Upgraded upgraded() noexcept = 0;
   /// The limit because of which the connection ends with this response; none: it goes on, or ends for another

@@ -1,31 +1,10 @@
 #include "net/memory_connector.h"
 
 #include <cerrno>
-#include <coroutine>
 #include <utility>
 
 namespace lintel::net {
 namespace {
-
-/// Suspends until `at` by the loop's clock.
-class SleepAwaiter {
- public:
-  SleepAwaiter(Loop& loop, Nanos at) noexcept : loop_(loop), at_(at), deadline_(&fire, this) {}
-  [[nodiscard]] bool await_ready() const noexcept { return at_ <= loop_.now(); }
-  void await_suspend(std::coroutine_handle<> frame) noexcept {
-    frame_ = frame;
-    loop_.set_deadline(deadline_, at_);
-  }
-  void await_resume() const noexcept {}
-
- private:
-  static void fire(Deadline& deadline) { static_cast<SleepAwaiter*>(deadline.owner())->frame_.resume(); }
-
-  Loop& loop_;
-  Nanos at_;
-  Deadline deadline_;
-  std::coroutine_handle<> frame_;
-};
 
 Error connect_error(int err) noexcept {
   Error error = make_system_error(err, "connect");
@@ -35,7 +14,8 @@ Error connect_error(int err) noexcept {
 
 }  // namespace
 
-Task<Result<StreamPtr>> MemoryConnector::connect(const SocketAddress& address, Nanos deadline) {
+Task<Result<StreamPtr>> MemoryConnector::connect(const SocketAddress& address, Nanos deadline,
+                                                 CancelToken& cancel) {
   ++attempts_;
   Plan plan;
   if (!plans_.empty()) {
@@ -49,9 +29,15 @@ Task<Result<StreamPtr>> MemoryConnector::connect(const SocketAddress& address, N
   }
   MemoryOptions options = options_;
   options.second = address;
-  co_await SleepAwaiter(loop_, at);
-  if (plan.error != 0) co_return unexpected(connect_error(plan.error));
   auto [client, server] = make_memory_pair(loop_, options);
+  if (at > loop_.now()) {
+    const CancelToken::Wait wait(cancel, *client);
+    client->set_read_deadline(at);
+    const Result<void> over = co_await client->readable();  // Nothing comes: its deadline ends it.
+    if (over.error().code == ErrorCode::canceled) co_return unexpected(connect_error(ECANCELED));
+    client->set_read_deadline(kNever);
+  }
+  if (plan.error != 0) co_return unexpected(connect_error(plan.error));
   if (serve_) {
     serve_(std::move(server), options.second);
   } else {

@@ -27,7 +27,7 @@ class MemoryConnector final : public Connector {
   /// take their outcomes in the order they start; those beyond succeed at once.
   void plan_next(int err, Nanos delay = 0) { plans_.push_back({err, delay}); }
 
-  Task<Result<StreamPtr>> connect(const SocketAddress& address, Nanos deadline) override;
+  Task<Result<StreamPtr>> connect(const SocketAddress& address, Nanos deadline, CancelToken& cancel) override;
 
   /// How many connects were started.
   [[nodiscard]] std::size_t attempts() const noexcept { return attempts_; }

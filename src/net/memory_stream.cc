@@ -193,6 +193,11 @@ bool MemoryStream::is_readable() const noexcept {
   return pipe.readable() != 0 || pipe.at_end() || link_->was_reset;
 }
 
+PeerState MemoryStream::peer_state() const noexcept {
+  if (link_->was_reset) return PeerState::broken;
+  return link_->to(side_).at_end() ? PeerState::ended : PeerState::open;
+}
+
 bool MemoryStream::is_writable() const noexcept {
   const Pipe& pipe = link_->from(side_);
   if (link_->was_reset || link_->is_alone() || pipe.ended()) return true;

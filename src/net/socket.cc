@@ -4,6 +4,7 @@
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -141,6 +142,15 @@ bool SocketStream::probe_readable() const noexcept {
   return recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
 }
 
+PeerState SocketStream::peer_state() const noexcept {
+  pollfd socket{fd_, POLLIN | POLLRDHUP, 0};
+  if (poll(&socket, 1, 0) < 0) return PeerState::open;
+  if (broken_ != 0 || (socket.revents & (POLLERR | POLLHUP)) != 0) return PeerState::broken;
+  char byte = 0;
+  const bool ended = (socket.revents & POLLRDHUP) != 0 && recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+  return ended ? PeerState::ended : PeerState::open;
+}
+
 std::size_t SocketStream::unacknowledged() const noexcept {
   int queued = 0;
   return ioctl(fd_, SIOCOUTQ, &queued) == 0 && queued > 0 ? static_cast<std::size_t>(queued) : 0;
@@ -183,7 +193,8 @@ Error connect_error(int err) noexcept {
 
 }  // namespace
 
-Task<Result<StreamPtr>> SocketConnector::connect(const SocketAddress& address, Nanos deadline) {
+Task<Result<StreamPtr>> SocketConnector::connect(const SocketAddress& address, Nanos deadline,
+                                                 CancelToken& cancel) {
   const int fd = socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) co_return unexpected(connect_error(errno));
   if (address.family() != AF_UNIX) {
@@ -196,6 +207,7 @@ Task<Result<StreamPtr>> SocketConnector::connect(const SocketAddress& address, N
     // The socket becomes writable when the handshake is over, well or badly.
     stream->writable_ = false;
     stream->set_write_timeout(deadline == kNever ? kNever : deadline - loop_.now());
+    const CancelToken::Wait wait(cancel, *stream);
     const Result<void> ready = co_await stream->writable();
     if (!ready) co_return unexpected(connect_error(ready.error().sys));
     int err = 0;

@@ -12,6 +12,7 @@
 
 #include "base/address.h"
 #include "base/result.h"
+#include "net/cancel.h"
 #include "net/loop.h"
 #include "net/stream.h"
 #include "net/task.h"
@@ -30,6 +31,7 @@ class SocketStream final : public Stream, private IoHandler {
 
   [[nodiscard]] bool is_readable() const noexcept override { return readable_ && probe_readable(); }
   [[nodiscard]] bool probe_readable() const noexcept override;
+  [[nodiscard]] PeerState peer_state() const noexcept override;
   [[nodiscard]] bool is_writable() const noexcept override { return writable_; }
   [[nodiscard]] std::size_t unacknowledged() const noexcept override;
   void shutdown_write() noexcept override;
@@ -69,16 +71,18 @@ class SocketStream final : public Stream, private IoHandler {
 class Connector {
  public:
   virtual ~Connector() = default;
-  /// Connects to `address`, giving up at `deadline` (kNever: never). Suspends.
-  /// Errors: refused, unreachable, timeout, resource, canceled, system; all with retryable set.
-  virtual Task<Result<StreamPtr>> connect(const SocketAddress& address, Nanos deadline) = 0;
+  /// Connects to `address`, giving up at `deadline` (kNever: never), or when `cancel` says so, which must
+  /// outlive it. Suspends. Errors: refused, unreachable, timeout, resource, canceled, system; all with
+  /// retryable set.
+  virtual Task<Result<StreamPtr>> connect(const SocketAddress& address, Nanos deadline,
+                                          CancelToken& cancel) = 0;
 };
 
 /// Connects over the kernel's sockets.
 class SocketConnector final : public Connector {
  public:
   explicit SocketConnector(Loop& loop) noexcept : loop_(loop) {}
-  Task<Result<StreamPtr>> connect(const SocketAddress& address, Nanos deadline) override;
+  Task<Result<StreamPtr>> connect(const SocketAddress& address, Nanos deadline, CancelToken& cancel) override;
 
  private:
   Loop& loop_;

@@ -4,6 +4,7 @@
 #include <sys/uio.h>
 
 #include <array>
+#include <cassert>
 #include <coroutine>
 #include <cstdint>
 #include <memory>
@@ -26,6 +27,13 @@ class SpliceOutAwaiter;
 
 /// Why a waiter is called.
 enum class Ready : std::uint8_t { io, timeout, canceled };
+
+/// How much of the connection the peer has ended.
+enum class PeerState : std::uint8_t {
+  open,
+  ended,   ///< It sends no more, and all that it sent was read. It may still receive.
+  broken,  ///< It was reset, or failed: nothing reaches it any more.
+};
 
 /// What a waiter's operation fails with when it did not end by io.
 [[nodiscard]] int errno_for(Ready why) noexcept;
@@ -224,12 +232,22 @@ class Stream : public Pooled {
   /// readable or its read deadline passes. Null takes it away again. For idle connections. Ask is_readable
   /// first: for what was there before nobody is called.
   void set_idle_waiter(Waiter* waiter) noexcept;
+  /// The same at no cost: it is called when the read deadline passes, and for what else comes only if the
+  /// stream has waited before.
+  void set_deadline_waiter(Waiter* waiter) noexcept {
+    assert(!waiter || !reader_);
+    set_reader(waiter, false);
+  }
 
   /// True when bytes, the end of the stream or an error are known to be there: no such connection may be
   /// reused.
   [[nodiscard]] virtual bool is_readable() const noexcept = 0;
   /// The same, asking the kernel in any case (one system call) instead of trusting that events have come.
   [[nodiscard]] virtual bool probe_readable() const noexcept { return is_readable(); }
+  /// Asks the kernel, also where bytes are still to be read (a system call or two).
+  [[nodiscard]] virtual PeerState peer_state() const noexcept = 0;
+  /// Whether a write waits.
+  [[nodiscard]] bool is_writing() const noexcept { return writer_ != nullptr; }
   /// False when the last write was refused and no event has come since.
   [[nodiscard]] virtual bool is_writable() const noexcept = 0;
   /// Bytes written that the peer has not acknowledged yet. One system call.

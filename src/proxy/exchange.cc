@@ -1,5 +1,7 @@
 #include "proxy/exchange.h"
 
+#include <utility>
+
 #include "net/scope.h"
 #include "proxy/body_mover.h"
 #include "proxy/proxy_status.h"
@@ -18,8 +20,7 @@ constexpr unsigned kPiecesPerTurn = 16;
 /// The exchange's two halves and what they tell each other. Lives in the frame of exchange().
 struct Exchange {
   Exchange(WorkerContext& w, const RouteContext& via, const config::PoolTimeouts& t,
-           http::ServerTransaction& d, http::ClientTransaction& u, const ActiveExchange& a,
-           Record& r) noexcept
+           http::ServerTransaction& d, http::ClientTransaction& u, ActiveExchange& a, Record& r) noexcept
       : worker(w), route(via), timeouts(t), downstream(d), upstream(u), active(a), record(r) {}
 
   WorkerContext& worker;
@@ -27,7 +28,7 @@ struct Exchange {
   const config::PoolTimeouts& timeouts;
   http::ServerTransaction& downstream;
   http::ClientTransaction& upstream;
-  const ActiveExchange& active;
+  ActiveExchange& active;
   Record& record;
   ExchangeResult result;
   bool request_running = false;
@@ -60,6 +61,12 @@ struct Exchange {
   void request_complete() noexcept {
     request_running = false;
     upstream.set_response_deadline(worker.loop.now() + to_nanos(timeouts.first_byte));
+    watch_client();
+  }
+  /// The server is waited for. While the request is read that tells of its client, too.
+  void watch_client() noexcept {
+    if (request_running || !active.abort_on_close) return;
+    downstream.watch_client(&active, worker.loop.now() + kWatchAfter);
   }
 };
 
@@ -114,6 +121,7 @@ Task<EndReason> send_response_body(Exchange& ex) {
   BodyMover mover(ex.worker.loop, ex.upstream, ex.downstream);
   for (;;) {
     if (ex.must_end()) co_return EndReason::local_shutdown;
+    ex.watch_client();
     const MovedPiece piece = co_await mover.move();
     ex.record.bytes_out += piece.bytes;
     if (piece.failed == MovedPiece::Failed::read) co_return upstream_reason(piece.error, Phase::response);
@@ -192,6 +200,15 @@ Task<void> receive_response(Exchange& ex, Nanos sent_at) {
 
 }  // namespace
 
+void ActiveExchange::end(EndReason why) noexcept {
+  if (std::exchange(cut, true)) return;
+  reason = why;
+  opening.cancel();
+  if (!upstream) return;
+  upstream->cancel_read();
+  upstream->cancel_write();
+}
+
 EndReason downstream_reason(const Error& error, Phase phase) noexcept {
   if (error.code == ErrorCode::canceled) return EndReason::local_shutdown;
   if (phase == Phase::response) {
@@ -247,8 +264,8 @@ EndReason upstream_reason(const Error& error, Phase phase) noexcept {
 
 Task<ExchangeResult> exchange(WorkerContext& worker, const RouteContext& route,
                               const config::PoolTimeouts& timeouts, http::ServerTransaction& downstream,
-                              http::ClientTransaction& upstream, BodyChunk first,
-                              const ActiveExchange& active, Record& record) {
+                              http::ClientTransaction& upstream, BodyChunk first, ActiveExchange& active,
+                              Record& record) {
   Exchange ex(worker, route, timeouts, downstream, upstream, active, record);
   const Nanos sent_at = worker.loop.now();
   net::Scope scope;
@@ -261,6 +278,7 @@ Task<ExchangeResult> exchange(WorkerContext& worker, const RouteContext& route,
     upstream.cancel_write();
   }
   co_await scope.join();
+  if (ex.result.reason == EndReason::local_shutdown) ex.result.reason = active.reason;
   const bool complete = ex.result.reason == EndReason::ok || ex.result.reason == EndReason::tunnel_closed;
   if (ex.result.answered && !complete) downstream.abort();
   co_return ex.result;

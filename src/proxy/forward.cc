@@ -65,6 +65,7 @@ http::H1ClientConnection::Settings client_settings(const config::PoolTimeouts& t
 
 Task<AttemptResult> attempt(Attempts& at, std::uint32_t index, bool fresh) {
   AttemptResult result;
+  at.active.abort_on_close = at.pool.pool.config().abort_on_close;
   const bool idempotent = http::is_idempotent(at.transaction.request.method);
   http::H1ClientPtr connection;
   // A connection that began with a PROXY header speaks for one client.
@@ -72,18 +73,19 @@ Task<AttemptResult> attempt(Attempts& at, std::uint32_t index, bool fresh) {
   if (!fresh && shared) connection = at.pool.pool.checkout(index, !idempotent);
   if (!connection) {
     const std::string_view id = at.transaction.request.fields.get(http::FieldId::x_request_id);
+    if (at.active.abort_on_close) at.transaction.watch_client(&at.active, at.worker.loop.now() + kWatchAfter);
     Result<net::StreamPtr> connected =
-        co_await open_upstream(at.worker, at.pool, index, at.client, id, at.record);
+        co_await open_upstream(at.worker, at.pool, index, at.client, id, at.active.opening, at.record);
+    if (at.active.cut) {
+      result.reason = at.active.reason;
+      co_return result;
+    }
     if (!connected) {
       result.reason = open_reason(connected.error());
       result.retry_other = true;
       co_return result;
     }
     connection = std::make_unique<http::H1ClientConnection>(std::move(*connected), at.worker.workspace);
-  }
-  if (at.active.cut) {  // While it connected.
-    result.reason = EndReason::local_shutdown;
-    co_return result;
   }
   ServerStats& stats = *at.pool.server_stats[index];
   at.record.server = at.pool.pool.servers()[index].name;  // For the response's fields.
@@ -200,6 +202,7 @@ Task<void> forward(WorkerContext& worker, const RouteContext& route, PoolContext
     result = co_await forward_to(*route.fallback, worker, route, transaction, active, client, first, fresh,
                                  record);
   }
+  transaction.watch_client(nullptr, 0);
   record.end_reason = result.reason;
   if (result.answered) co_return;
   const int status = status_for(result.reason);

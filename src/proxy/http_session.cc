@@ -40,12 +40,8 @@ class HttpSession final : public Session, private http::Handler {
   }
   void drain() noexcept override { connection_.drain(); }
   void cut() noexcept override {
-    active_.cut = true;
+    active_.end(EndReason::local_shutdown);
     if (pause_) pause_->end();
-    if (active_.upstream) {
-      active_.upstream->cancel_read();
-      active_.upstream->cancel_write();
-    }
     connection_.cut();
   }
 

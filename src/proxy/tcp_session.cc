@@ -29,6 +29,7 @@ class TcpSession final : public Session {
   void drain() noexcept override {}
   void cut() noexcept override {
     cut_ = true;
+    opening_.cancel();
     for (net::Stream* stream : {client_.stream.get(), server_.get()}) {
       if (!stream) continue;
       stream->cancel_read();
@@ -57,6 +58,7 @@ class TcpSession final : public Session {
   pool::Lease lease_;
   RequestId id_;
   Record record_;
+  net::CancelToken opening_;  ///< Of the server's connection.
   bool cut_ = false;
 };
 
@@ -112,7 +114,7 @@ Task<EndReason> TcpSession::attempt(std::uint32_t index) {
   const pool::Server& server = pool().pool.servers()[index];
   const Nanos begun = worker_.loop.now();
   Result<net::StreamPtr> stream =
-      co_await open_upstream(worker_, pool(), index, client_, record_.request_id, record_);
+      co_await open_upstream(worker_, pool(), index, client_, record_.request_id, opening_, record_);
   record_.server = server.name;
   EndReason reason = EndReason::ok;
   if (!stream) {

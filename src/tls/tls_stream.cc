@@ -272,6 +272,14 @@ bool TlsStream::probe_readable() const noexcept {
   return is_readable() || below().probe_readable();
 }
 
+/// The peer's close_notify is its end; the end of the stream below without one is a break.
+net::PeerState TlsStream::peer_state() const noexcept {
+  if (below().peer_state() == net::PeerState::broken) return net::PeerState::broken;
+  static_cast<void>(is_readable());
+  if (read_error_ != 0) return net::PeerState::broken;
+  return ended_ ? net::PeerState::ended : net::PeerState::open;
+}
+
 void TlsStream::on_readable_below() {
   // Who only asked to be told would take a session ticket for data.
   if (reader_tries() || has_news()) notify(true, false);

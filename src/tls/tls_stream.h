@@ -53,6 +53,7 @@ class TlsStream final : public net::LayeredStream {
 
   [[nodiscard]] bool is_readable() const noexcept override;
   [[nodiscard]] bool probe_readable() const noexcept override;
+  [[nodiscard]] net::PeerState peer_state() const noexcept override;
   [[nodiscard]] bool is_writable() const noexcept override;
   [[nodiscard]] std::size_t unacknowledged() const noexcept override;
   void shutdown_write() noexcept override;

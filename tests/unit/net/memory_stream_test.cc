@@ -28,8 +28,9 @@ Task<void> write_and_end(Stream& stream, const std::string& text, Outcome<void>&
 }
 
 Task<void> connect_once(Connector& connector, const SocketAddress& address, Nanos deadline,
-                        Outcome<StreamPtr>& outcome) {
-  outcome.result = co_await connector.connect(address, deadline);
+                        Outcome<StreamPtr>& outcome, CancelToken* cancel = nullptr) {
+  CancelToken none;
+  outcome.result = co_await connector.connect(address, deadline, cancel ? *cancel : none);
   ++outcome.times;
 }
 
@@ -218,6 +219,17 @@ TEST_CASE_FIXTURE(Fixture, "memory connector") {
     pass(loop, clock, 120 * kMs);
     CHECK(second.result);
     CHECK(connector.attempts() == 2);
+  }
+  SUBCASE("canceled") {
+    connector.plan_next(0, kNever);
+    CancelToken cancel;
+    scope.spawn(connect_once(connector, address, kNever, outcome, &cancel));
+    pass(loop, clock, 90 * kSecond);
+    CHECK(outcome.times == 0);
+    cancel.cancel();
+    settle(loop);
+    CHECK(outcome.failed_with(ErrorCode::canceled));
+    CHECK_FALSE(connector.take());
   }
   SUBCASE("no answer ends at the deadline") {
     connector.plan_next(0, kNever);

@@ -40,10 +40,11 @@ int listen_on(const SocketAddress& address, bool reuse_port = false) {
   return *fd;
 }
 
-Task<void> connect_once(Loop& loop, const SocketAddress& address, Nanos deadline,
-                        Outcome<StreamPtr>& outcome) {
+Task<void> connect_once(Loop& loop, const SocketAddress& address, Nanos deadline, Outcome<StreamPtr>& outcome,
+                        CancelToken* cancel = nullptr) {
+  CancelToken none;
   SocketConnector connector(loop);
-  outcome.result = co_await connector.connect(address, deadline);
+  outcome.result = co_await connector.connect(address, deadline, cancel ? *cancel : none);
   ++outcome.times;
 }
 
@@ -230,6 +231,14 @@ TEST_CASE_FIXTURE(Fixture, "connect: timeout where nobody answers") {
   CHECK(outcomes.back()->failed_with(ErrorCode::timeout));
   CHECK(outcomes.back()->result.error().retryable);
   CHECK(outcomes.front()->result);
+  Outcome<StreamPtr> canceled;  // The queue is still full.
+  CancelToken cancel;
+  scope.spawn(connect_once(loop, address, kNever, canceled, &cancel));
+  settle(loop, 4);
+  CHECK(canceled.times == 0);
+  cancel.cancel();
+  settle(loop, 4);
+  CHECK(canceled.failed_with(ErrorCode::canceled));
   close(fd);
 }
 

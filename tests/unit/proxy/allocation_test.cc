@@ -47,7 +47,8 @@ namespace {
 class PairConnector final : public net::Connector {
  public:
   explicit PairConnector(net::Loop& loop) noexcept : loop_(loop) {}
-  net::Task<Result<net::StreamPtr>> connect(const SocketAddress& address, Nanos /*deadline*/) override {
+  net::Task<Result<net::StreamPtr>> connect(const SocketAddress& address, Nanos /*deadline*/,
+                                            net::CancelToken& /*cancel*/) override {
     std::array<int, 2> ends{};
     REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()) == 0);
     server = ends[1];

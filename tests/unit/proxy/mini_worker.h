@@ -99,7 +99,7 @@ class MiniWorker {
     for (auto& server : accepted) server.wire->close();
     settle();
     sessions.cut();
-    pass(10s);  // Connects that are under way end.
+    settle();
     std::string left;
     const auto expect_none = [&left](std::string_view what, auto number) {
       if (number != 0) left.append(what).append(": ").append(std::to_string(number)).append("\n");
