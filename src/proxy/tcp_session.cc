@@ -119,7 +119,7 @@ Task<EndReason> TcpSession::attempt(std::uint32_t index) {
   EndReason reason = EndReason::ok;
   if (!stream) {
     reason = open_reason(stream.error());
-    pool().server_stats[index]->errors.add(static_cast<std::uint32_t>(reason));
+    if (!cut_) pool().server_stats[index]->errors.add(static_cast<std::uint32_t>(reason));
   } else {
     if (!cut_) server_ = std::move(*stream);
   }
