@@ -182,6 +182,7 @@ void Server::drain() {
   } else {
     log::info("stopping; requests in flight have all the time they need");
   }
+  for (auto& [name, address] : listeners_) address.close_queues();
   workers_.drain([this] { scope_.spawn(end()); });
 }
 

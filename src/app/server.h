@@ -53,6 +53,8 @@ class Server {
   [[nodiscard]] tl::expected<Prepared, std::string> prepare(Loaded loaded);
   [[nodiscard]] tl::expected<void, std::string> open_binds(Prepared& prepared);
   [[nodiscard]] tl::expected<void, std::string> open_worker_sockets(Prepared& prepared);
+  [[nodiscard]] tl::expected<void, std::string> share_out(Prepared& prepared, const std::string& name,
+                                                          BoundAddress& address, std::size_t workers_before);
   [[nodiscard]] tl::expected<void, std::string> open_logs(Prepared& prepared);
   void commit(Prepared prepared);
   void commit_admin(Prepared& prepared);

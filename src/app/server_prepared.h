@@ -10,6 +10,7 @@ namespace lintel::app {
 struct Server::Prepared {
   struct WorkerSocket {
     std::string bind;
+    std::size_t queue;
     OwnedFd fd;
   };
   Loaded loaded;
@@ -18,7 +19,8 @@ struct Server::Prepared {
   BindChange admin_change;
   BoundAddresses listeners;  ///< The new ones.
   BoundAddresses admin;
-  std::vector<std::vector<WorkerSocket>> sockets;  ///< By worker: those it does not have yet.
+  std::vector<std::vector<WorkerSocket>> sockets;      ///< By worker: those it does not have yet.
+  std::map<std::string, std::vector<OwnedFd>> queues;  ///< Further ones of binds that are open already.
   std::map<std::string, OwnedFd> admin_sockets;
   bool replaces_access_log = false;
   std::unique_ptr<LineLog> access_log;

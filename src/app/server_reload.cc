@@ -77,23 +77,44 @@ tl::expected<void, std::string> Server::open_binds(Prepared& prepared) {
 
 tl::expected<void, std::string> Server::open_worker_sockets(Prepared& prepared) {
   prepared.sockets.resize(prepared.workers);
-  const auto add = [&prepared](std::size_t worker, const std::string& name,
-                               BoundAddress& address) -> tl::expected<void, std::string> {
-    auto socket = address.add_socket();
-    if (!socket) return tl::unexpected(socket.error());
-    prepared.sockets[worker].push_back({name, std::move(*socket)});
-    return {};
-  };
   const std::vector<std::string>& closed = prepared.listener_change.closed;
-  for (std::size_t worker = 0; worker < prepared.workers; ++worker) {
-    for (auto& [name, address] : prepared.listeners) {
-      if (auto added = add(worker, name, address); !added) return added;
+  for (auto& [name, address] : prepared.listeners) {
+    if (auto shared = share_out(prepared, name, address, 0); !shared) return shared;
+  }
+  for (auto& [name, address] : listeners_) {
+    if (std::find(closed.begin(), closed.end(), name) != closed.end()) continue;
+    if (auto shared = share_out(prepared, name, address, workers_.count()); !shared) return shared;
+  }
+  return {};
+}
+
+/// Gives every worker the sockets of `address` that it does not have from the time when there were
+/// `workers_before`.
+tl::expected<void, std::string> Server::share_out(Prepared& prepared, const std::string& name,
+                                                  BoundAddress& address, std::size_t workers_before) {
+  if (!address.has_queues()) {
+    for (std::size_t worker = workers_before; worker < prepared.workers; ++worker) {
+      auto socket = address.add_socket();
+      if (!socket) return tl::unexpected(socket.error());
+      prepared.sockets[worker].push_back({name, worker, std::move(*socket)});
     }
-    if (worker < workers_.count()) continue;
-    for (auto& [name, address] : listeners_) {
-      if (std::find(closed.begin(), closed.end(), name) != closed.end()) continue;
-      if (auto added = add(worker, name, address); !added) return added;
+    return {};
+  }
+  const bool is_new = workers_before == 0;
+  std::vector<OwnedFd>& added = prepared.queues[name];
+  for (std::size_t queue = 0; queue < std::max(address.queues(), prepared.workers); ++queue) {
+    if (queue == address.queues() + added.size()) {
+      auto opened = address.open_queue();
+      if (!opened) return tl::unexpected(opened.error());
+      added.push_back(std::move(*opened));
     }
+    const std::size_t worker = worker_of_queue(queue, prepared.workers);
+    const bool is_old = queue < address.queues();
+    if (!is_new && is_old && worker_of_queue(queue, workers_before) == worker) continue;
+    auto socket =
+        is_old ? address.queue_socket(queue) : address.duplicate(added[queue - address.queues()].get());
+    if (!socket) return tl::unexpected(socket.error());
+    prepared.sockets[worker].push_back({name, queue, std::move(*socket)});
   }
   return {};
 }
@@ -136,6 +157,10 @@ void Server::commit(Prepared prepared) {
     listeners_.erase(name);
   }
   listeners_.merge(prepared.listeners);
+  for (auto& [name, queues] : prepared.queues) {
+    for (OwnedFd& queue : queues) listeners_.at(name).keep_queue(std::move(queue));
+  }
+  for (auto& [name, address] : listeners_) address.spread_over(prepared.workers);
   publishing_ = true;
   workers_.publish(std::move(published), [this] { in_force(); });
 }
@@ -175,12 +200,18 @@ std::vector<std::shared_ptr<Publication>> Server::publications(Prepared& prepare
   }
   counts_ = counts;
   std::vector<std::shared_ptr<Publication>> published;
-  for (std::size_t worker = 0; worker < prepared.workers; ++worker) {
+  for (std::size_t worker = 0; worker < prepared.workers + workers_.retiring(prepared.workers); ++worker) {
     auto one = std::make_shared<Publication>();
     one->snapshot = snapshot_;
     one->counts = counts;
-    for (auto& [bind, fd] : prepared.sockets[worker]) one->sockets.push_back({bind, fd.release()});
-    one->replaces_access_log = prepared.replaces_access_log || worker >= workers_.count();
+    one->workers = prepared.workers;
+    one->place = worker;
+    const bool is_retiring = worker >= prepared.workers;
+    if (!is_retiring) {
+      for (auto& [bind, queue, fd] : prepared.sockets[worker])
+        one->sockets.push_back({bind, queue, fd.release()});
+    }
+    one->replaces_access_log = prepared.replaces_access_log || (!is_retiring && worker >= workers_.count());
     if (one->replaces_access_log && access_log_) {
       const proxy::AccessLogFormat format = access_log_format(snapshot_->config.access_log);
       one->access_log = std::make_unique<proxy::AccessLog>(format, access_log_->add_writer());

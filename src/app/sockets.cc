@@ -122,16 +122,42 @@ tl::expected<BoundAddress, std::string> BoundAddress::open(const WantedBind& wan
   return BoundAddress(wanted, bound_to(*fd, *address), *fd);
 }
 
-tl::expected<OwnedFd, std::string> BoundAddress::add_socket() {
-  const bool is_unix = address_.family() == AF_UNIX;
-  if (!is_unix && first_.get() >= 0) return std::move(first_);
-  const bool is_udp = wanted_.protocol == config::Protocol::udp;
-  Result<int> fd = is_unix  ? Result<int>(fcntl(first_.get(), F_DUPFD_CLOEXEC, 0))
-                   : is_udp ? net::open_datagram_listener(address_)
-                            : net::open_listener(address_, true);
-  if (fd && *fd < 0) fd = tl::unexpected(make_system_error(errno, "dup"));
+bool BoundAddress::has_queues() const noexcept {
+  return address_.family() != AF_UNIX && wanted_.protocol != config::Protocol::udp;
+}
+
+tl::expected<OwnedFd, std::string> BoundAddress::checked(Result<int> fd) const {
   if (!fd) return tl::unexpected(listen_error_text(wanted_, fd.error()));
   return OwnedFd(*fd);
+}
+
+tl::expected<OwnedFd, std::string> BoundAddress::duplicate(int fd) const {
+  const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (copy < 0) return checked(tl::unexpected(make_system_error(errno, "dup")));
+  return OwnedFd(copy);
+}
+
+tl::expected<OwnedFd, std::string> BoundAddress::open_queue() {
+  if (first_.get() >= 0) return std::move(first_);
+  return checked(net::open_listener(address_, true));
+}
+
+tl::expected<OwnedFd, std::string> BoundAddress::queue_socket(std::size_t queue) const {
+  return duplicate(queues_[queue].get());
+}
+
+void BoundAddress::spread_over(std::size_t workers) noexcept {
+  if (workers < queues_.size()) {
+    steered_ = net::steer_connections(queues_.front().get(), static_cast<std::uint32_t>(workers));
+  } else if (std::exchange(steered_, false)) {
+    net::steer_connections(queues_.front().get(), 0);
+  }
+}
+
+tl::expected<OwnedFd, std::string> BoundAddress::add_socket() {
+  if (address_.family() == AF_UNIX) return duplicate(first_.get());
+  if (first_.get() >= 0) return std::move(first_);
+  return checked(net::open_datagram_listener(address_));
 }
 
 void BoundAddress::remove_file() const noexcept {

@@ -57,6 +57,14 @@ struct WantedBind {
 /// What the user reads when `wanted` could not be opened.
 [[nodiscard]] std::string listen_error_text(const WantedBind& wanted, const Error& error);
 
+/// A TCP address has a queue of connections for each worker, among which the kernel spreads new ones
+/// (SO_REUSEPORT). Closing a queue resets what waits in it, and whatever is about to. So a queue stays open
+/// for as long as its address is listened on, and workers that there are fewer of share those that there
+/// were.
+[[nodiscard]] constexpr std::size_t worker_of_queue(std::size_t queue, std::size_t workers) noexcept {
+  return queue % workers;
+}
+
 /// An open bind. Further sockets for the same address can be had of it.
 class BoundAddress {
  public:
@@ -69,8 +77,23 @@ class BoundAddress {
   BoundAddress& operator=(const BoundAddress&) = delete;
   ~BoundAddress() = default;
 
-  /// One more socket that accepts or receives on the address: another queue for TCP and UDP, another
-  /// descriptor of the one queue for a Unix socket. Errors for people.
+  /// True for TCP: further queues are kept here.
+  [[nodiscard]] bool has_queues() const noexcept;
+  [[nodiscard]] std::size_t queues() const noexcept { return queues_.size(); }
+  /// One more queue of a TCP address, to be given to keep_queue(). Errors for people.
+  [[nodiscard]] tl::expected<OwnedFd, std::string> open_queue();
+  void keep_queue(OwnedFd queue) { queues_.push_back(std::move(queue)); }
+  /// Lets go of them: workers that end close the rest.
+  void close_queues() noexcept { queues_.clear(); }
+  /// Has the kernel put new connections into the first `workers` queues only; else those that are shared
+  /// would give their worker more than its part.
+  void spread_over(std::size_t workers) noexcept;
+  /// Another descriptor of `fd`, a socket of this address. Errors for people.
+  [[nodiscard]] tl::expected<OwnedFd, std::string> duplicate(int fd) const;
+  /// A descriptor of the `queue`th queue, which is open. Errors for people.
+  [[nodiscard]] tl::expected<OwnedFd, std::string> queue_socket(std::size_t queue) const;
+  /// Where has_queues() is false: one more socket that accepts or receives on the address: another queue for
+  /// UDP, another descriptor of the one queue for a Unix socket. Errors for people.
   [[nodiscard]] tl::expected<OwnedFd, std::string> add_socket();
   /// Removes a Unix socket's file.
   void remove_file() const noexcept;
@@ -84,7 +107,11 @@ class BoundAddress {
 
   WantedBind wanted_;
   SocketAddress address_;
-  OwnedFd first_;  ///< TCP, UDP: until the first add_socket. Unix: the socket itself.
+  [[nodiscard]] tl::expected<OwnedFd, std::string> checked(Result<int> fd) const;
+
+  OwnedFd first_;  ///< TCP, UDP: until its first use. Unix: the socket itself.
+  std::vector<OwnedFd> queues_;
+  bool steered_ = false;  ///< By spread_over.
 };
 
 /// Open binds by bind_key.

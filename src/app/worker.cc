@@ -38,7 +38,8 @@ struct Worker::ListenerState {
 
 /// One socket that the worker accepts on.
 struct Worker::Listening {
-  Listening(net::Loop& loop, int fd, std::string b) : acceptor(loop, fd), pause(loop), bind(std::move(b)) {}
+  Listening(net::Loop& loop, int fd, std::string b, std::size_t q)
+      : acceptor(loop, fd), pause(loop), bind(std::move(b)), queue(q) {}
   void stop() noexcept {
     stopped = true;
     acceptor.stop();
@@ -47,6 +48,7 @@ struct Worker::Listening {
   net::Acceptor acceptor;
   net::Pause pause;
   std::string bind;
+  std::size_t queue;
   ListenerState* listener = nullptr;
   bool stopped = false;
   net::Scope scope;  ///< accept_loop.
@@ -88,7 +90,8 @@ void Worker::publish(std::shared_ptr<Publication> publication, std::function<voi
 }
 
 net::Task<void> Worker::apply(std::shared_ptr<Publication> publication, std::function<void()> done) {
-  co_await close_unnamed(*publication->snapshot);
+  const bool retires = publication->place >= publication->workers;  // finish() closes its sockets.
+  if (!retires) co_await close_unnamed(*publication);
   context_->generation = proxy::Generation::build(publication->snapshot, *context_);
   if (publication->replaces_access_log) context_->access_log = std::move(publication->access_log);
   update_listeners(*publication);
@@ -96,14 +99,15 @@ net::Task<void> Worker::apply(std::shared_ptr<Publication> publication, std::fun
   done();
 }
 
-net::Task<void> Worker::close_unnamed(const proxy::Snapshot& snapshot) {
+net::Task<void> Worker::close_unnamed(const Publication& publication) {
   std::set<std::string> named;
-  for (const config::Listener& listener : snapshot.config.listeners) {
+  for (const config::Listener& listener : publication.snapshot->config.listeners) {
     for (const Endpoint& bind : listener.bind) named.insert(bind_key(bind, listener.protocol));
   }
   stop_receiving(named);
   for (const auto& listening : listening_) {
-    if (!named.contains(listening->bind)) listening->stop();
+    const bool is_ours = worker_of_queue(listening->queue, publication.workers) == publication.place;
+    if (!named.contains(listening->bind) || !is_ours) listening->stop();
   }
   for (auto at = listening_.begin(); at != listening_.end();) {
     if (!(*at)->stopped) {
@@ -160,7 +164,8 @@ void Worker::open(const Publication& publication) {
 }
 
 void Worker::open_stream(const Publication::Socket& socket, ListenerState& listener) {
-  auto& added = listening_.emplace_back(std::make_unique<Listening>(loop_, socket.fd, socket.bind));
+  auto& added =
+      listening_.emplace_back(std::make_unique<Listening>(loop_, socket.fd, socket.bind, socket.queue));
   added->listener = &listener;
   added->scope.spawn(accept_loop(*added));
 }
@@ -188,16 +193,32 @@ void Worker::stop_receiving(const std::set<std::string>& except) {
 
 // --- The end
 
-void Worker::drain(std::function<void()> done) {
-  loop_.post([this, done = std::move(done)] { control_.spawn(finish(done)); });
+void Worker::retire(std::function<void()> done) {
+  loop_.post([this, done = std::move(done)] { control_.spawn(finish(true, done)); });
 }
 
-net::Task<void> Worker::finish(std::function<void()> done) {
+void Worker::drain(std::function<void()> done) {
+  loop_.post([this, done = std::move(done)] { control_.spawn(finish(false, done)); });
+}
+
+void Worker::hurry() {
+  loop_.post([this] {
+    for (const auto& [name, state] : listeners_) state->sessions.drain();
+  });
+}
+
+net::Task<void> Worker::finish(bool gently, std::function<void()> done) {
   stop_receiving({});
   for (const auto& listening : listening_) listening->stop();
   for (const auto& listening : listening_) co_await listening->scope.join();
   listening_.clear();
-  for (const auto& [name, state] : listeners_) state->sessions.drain();
+  for (const auto& [name, state] : listeners_) {
+    if (gently) {
+      state->sessions.retire();
+    } else {
+      state->sessions.drain();
+    }
+  }
   co_await sessions_.join();
   context_->generation.reset();
   context_->access_log.reset();

@@ -27,11 +27,14 @@ namespace lintel::app {
 /// A new configuration as one worker gets it.
 struct Publication {
   struct Socket {
-    std::string bind;  ///< bind_key; by this a socket is found again.
-    int fd;            ///< The worker's own from now on.
+    std::string bind;   ///< bind_key; by this and the queue a socket is found again.
+    std::size_t queue;  ///< Of the bind: see worker_of_queue.
+    int fd;             ///< The worker's own from now on.
   };
   std::shared_ptr<const proxy::Snapshot> snapshot;
-  std::vector<Socket> sockets;  ///< For binds that the worker does not have yet.
+  std::size_t workers = 1;      ///< In service.
+  std::size_t place = 0;        ///< Of this one among them; `workers` or more: it retires.
+  std::vector<Socket> sockets;  ///< Those that the worker does not have yet.
   std::map<std::string, std::shared_ptr<proxy::ConnectionCount>> counts;  ///< By listener; all of them.
   bool replaces_access_log = false;
   std::unique_ptr<proxy::AccessLog> access_log;  ///< If replaced; null: none is written.
@@ -48,14 +51,18 @@ class Worker {
   /// Waits for the thread, which ends when it has drained.
   ~Worker();
 
-  /// Puts a configuration in force. Sockets that it does not name are closed after the connections that wait
-  /// in them were accepted. `done` is called on the worker's thread; no other publication and no drain
-  /// before.
+  /// Puts a configuration in force. Sockets that it does not name, and queues that are another worker's now,
+  /// are closed after the connections that wait in them were accepted. `done` is called on the worker's
+  /// thread; no other publication and no drain before.
   void publish(std::shared_ptr<Publication> publication, std::function<void()> done);
-  /// Accepts what waits, closes all sockets, lets sessions end after their current request; then `done` is
-  /// called on the worker's thread, which ends.
+  /// Accepts what waits, closes all sockets, lets sessions end after their current request, or their next one
+  /// if they wait for that; then `done` is called on the worker's thread, which ends.
+  void retire(std::function<void()> done);
+  /// The same, but sessions that wait for a request end at once.
   void drain(std::function<void()> done);
-  /// Ends all sessions now. For use after drain().
+  /// Makes a worker that retires drain.
+  void hurry();
+  /// Ends all sessions now. For use after retire() or drain().
   void cut();
 
  private:
@@ -65,13 +72,13 @@ class Worker {
 
   void run();
   net::Task<void> apply(std::shared_ptr<Publication> publication, std::function<void()> done);
-  net::Task<void> close_unnamed(const proxy::Snapshot& snapshot);
+  net::Task<void> close_unnamed(const Publication& publication);
   void update_listeners(const Publication& publication);
   void open(const Publication& publication);
   void open_stream(const Publication::Socket& socket, ListenerState& listener);
   void open_datagrams(const Publication::Socket& socket, ListenerState& listener);
   void stop_receiving(const std::set<std::string>& except);
-  net::Task<void> finish(std::function<void()> done);
+  net::Task<void> finish(bool gently, std::function<void()> done);
   void cut_now() noexcept;
 
   net::Task<void> accept_loop(Listening& listening);

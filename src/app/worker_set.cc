@@ -5,30 +5,44 @@
 namespace lintel::app {
 
 void WorkerSet::publish(std::vector<std::shared_ptr<Publication>> publications, std::function<void()> done) {
-  if (publications.size() < workers_.size()) retire(publications.size());
-  while (workers_.size() < publications.size()) {
+  const std::size_t in_service = publications.front()->workers;
+  if (in_service < workers_.size()) retire(in_service, true);
+  while (workers_.size() < in_service) {
     stats_.push_back(std::make_unique<proxy::WorkerStats>());
     workers_.push_back(std::make_unique<Worker>(last_index_++, *stats_.back(), pools_));
   }
-  unconfirmed_ = workers_.size();
-  const auto confirmed = [this, done = std::move(done)] {
-    main_.post([this, done] {
-      if (--unconfirmed_ == 0) done();
-    });
-  };
-  for (std::size_t i = 0; i < workers_.size(); ++i) workers_[i]->publish(publications[i], confirmed);
+  std::vector<Worker*> all;
+  for (const auto& worker : workers_) all.push_back(worker.get());
+  for (const auto& worker : retiring_) all.push_back(worker.get());
+  in_force_ = std::move(done);
+  unconfirmed_.insert(all.begin(), all.end());
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    all[i]->publish(publications[i],
+                    [this, worker = all[i]] { main_.post([this, worker] { confirmed(worker); }); });
+  }
 }
 
-void WorkerSet::retire(std::size_t keep) {
+/// `worker` has its publication in force, or has ended, perhaps without having taken it.
+void WorkerSet::confirmed(Worker* worker) {
+  if (unconfirmed_.erase(worker) != 0 && unconfirmed_.empty()) std::exchange(in_force_, nullptr)();
+}
+
+void WorkerSet::retire(std::size_t keep, bool gently) {
   while (workers_.size() > keep) {
     Worker* worker = workers_.back().get();
     retiring_.push_back(std::move(workers_.back()));
     workers_.pop_back();
-    worker->drain([this, worker] { main_.post([this, worker] { ended(worker); }); });
+    const auto done = [this, worker] { main_.post([this, worker] { ended(worker); }); };
+    if (gently) {
+      worker->retire(done);
+    } else {
+      worker->drain(done);
+    }
   }
 }
 
 void WorkerSet::ended(Worker* worker) {
+  confirmed(worker);
   retiring_.remove_if([worker](const auto& one) { return one.get() == worker; });
   if (retiring_.empty() && drained_) std::exchange(drained_, nullptr)();
 }
@@ -36,7 +50,8 @@ void WorkerSet::ended(Worker* worker) {
 void WorkerSet::drain(std::function<void()> done) {
   if (workers_.empty() && retiring_.empty()) return done();
   drained_ = std::move(done);
-  retire(0);
+  for (const auto& worker : retiring_) worker->hurry();
+  retire(0, false);
 }
 
 void WorkerSet::cut() {

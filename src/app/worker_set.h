@@ -5,6 +5,7 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "app/worker.h"
@@ -26,9 +27,14 @@ class WorkerSet {
   [[nodiscard]] pool::SharedPools& pools() noexcept { return *pools_; }
   /// Workers in service.
   [[nodiscard]] std::size_t count() const noexcept { return workers_.size(); }
-  /// Hands each worker its publication; as many workers as there are publications are in service afterwards:
-  /// new ones are started, the last ones drain and end in the background. `done` follows when every worker
-  /// has it in force; nothing else may be asked for before.
+  /// How many workers will be ending once only `workers` are in service.
+  [[nodiscard]] std::size_t retiring(std::size_t workers) const noexcept {
+    return retiring_.size() + (workers < count() ? count() - workers : 0);
+  }
+  /// Hands each worker its publication. The first ones are for the workers in service, as many as they say:
+  /// new ones are started, or the last ones retire and end in the background. The others, retiring() in
+  /// number, are for those. `done` follows when every worker has it in force; nothing else may be asked for
+  /// before.
   void publish(std::vector<std::shared_ptr<Publication>> publications, std::function<void()> done);
   /// Drains all workers; `done` follows when the last has ended.
   void drain(std::function<void()> done);
@@ -41,7 +47,8 @@ class WorkerSet {
   void prune_stats();
 
  private:
-  void retire(std::size_t keep);
+  void retire(std::size_t keep, bool gently);
+  void confirmed(Worker* worker);
   void ended(Worker* worker);
 
   net::Loop& main_;
@@ -49,7 +56,8 @@ class WorkerSet {
   std::vector<std::unique_ptr<proxy::WorkerStats>> stats_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::list<std::unique_ptr<Worker>> retiring_;
-  std::size_t unconfirmed_ = 0;
+  std::set<Worker*> unconfirmed_;  ///< Have not taken the last publication.
+  std::function<void()> in_force_;
   std::uint32_t last_index_ = 0;
   std::function<void()> drained_;
 };

@@ -28,6 +28,8 @@ class H1ServerConnection {
   [[nodiscard]] Limit ended_by() const noexcept { return ended_by_; }
   /// No further request: an idle connection ends at once, a busy one with the response that is being served.
   void drain() noexcept;
+  /// As drain(), but an idle connection waits on, for one last request, as long as it may be idle.
+  void retire() noexcept { draining_ = true; }
   /// Ends everything now: whatever waits on the stream gets `canceled`.
   void cut() noexcept;
   /// True while it waits for the first byte of a request.

@@ -1,6 +1,7 @@
 #include "net/socket.h"
 
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <cerrno>
 #include <cstring>
@@ -273,6 +275,21 @@ Result<int> open_listener(const SocketAddress& address, bool reuse_port) {
   return fd;
 }
 
+bool steer_connections(int fd, std::uint32_t sockets) noexcept {
+  if (sockets == 0) {
+    const int none = 0;
+    return setsockopt(fd, SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, &none, sizeof none) == 0;
+  }
+  // Runs for each SYN; what follows it finds its socket by itself.
+  std::array<sock_filter, 3> program = {{
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(SKF_AD_OFF + SKF_AD_RANDOM)),
+      BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, sockets),
+      BPF_STMT(BPF_RET | BPF_A, 0),
+  }};
+  const sock_fprog filter{static_cast<unsigned short>(program.size()), program.data()};
+  return setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &filter, sizeof filter) == 0;
+}
+
 Result<void> probe_bind(const SocketAddress& address) {
   const int fd = socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return unexpected(make_system_error(errno, "socket"));
@@ -290,7 +307,8 @@ Acceptor::Acceptor(Loop& loop, int fd) noexcept : loop_(loop), fd_(fd) {}
 
 Acceptor::~Acceptor() {
   assert(!waiter_);
-  if (armed_) loop_.forget(*this);
+  // Closing is not enough: the socket may have other descriptors, and then stays in the epoll set.
+  if (armed_) loop_.unwatch(fd_, *this);
   close(fd_);
 }
 

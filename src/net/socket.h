@@ -93,6 +93,11 @@ class SocketConnector final : public Connector {
 /// is replaced. Returns the descriptor. Errors: resource or system with `sys` set (EADDRINUSE, EACCES, …).
 [[nodiscard]] Result<int> open_listener(const SocketAddress& address, bool reuse_port);
 
+/// Has the kernel choose among the first `sockets` of those that open_listener has bound to the address of
+/// `fd` with `reuse_port`, in the order they were opened, for each new connection; 0: among all of them
+/// again. False if it cannot.
+bool steer_connections(int fd, std::uint32_t sockets) noexcept;
+
 /// Whether nobody listens on a TCP address, in any way. open_listener with `reuse_port` would share it with
 /// another program of the same user that asks for the same. Errors: as open_listener.
 [[nodiscard]] Result<void> probe_bind(const SocketAddress& address);

@@ -39,6 +39,7 @@ class HttpSession final : public Session, private http::Handler {
     if (connection_.idle()) follow_generation();
   }
   void drain() noexcept override { connection_.drain(); }
+  void retire() noexcept override { connection_.retire(); }
   void cut() noexcept override {
     active_.end(EndReason::local_shutdown);
     if (pause_) pause_->end();

@@ -30,6 +30,10 @@ void Sessions::drain() noexcept {
   for (Session* session = first_; session; session = session->next_) session->drain();
 }
 
+void Sessions::retire() noexcept {
+  for (Session* session = first_; session; session = session->next_) session->retire();
+}
+
 void Sessions::cut() noexcept {
   for (Session* session = first_; session; session = session->next_) session->cut();
 }

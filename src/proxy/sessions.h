@@ -17,6 +17,8 @@ class Session {
   virtual void forget_generation() noexcept = 0;
   /// Begins nothing new; ends as soon as what goes on is over.
   virtual void drain() noexcept = 0;
+  /// As drain(), but what waits for its client is left to it: a request that comes in time is the last one.
+  virtual void retire() noexcept { drain(); }
   /// Ends now.
   virtual void cut() noexcept = 0;
 
@@ -44,6 +46,7 @@ class Sessions {
   /// Each as Session says.
   void forget_generation() noexcept;
   void drain() noexcept;
+  void retire() noexcept;
   void cut() noexcept;
 
  private:

@@ -247,6 +247,72 @@ def test_workers_change(start):
             assert lintel.ask().body == b"x"
 
 
+def test_fewer_workers_serve_what_was_connected(start):
+    """Connections of workers that end: those that have sent nothing yet, and those between two requests."""
+    lintel = start({**responding("one"), "workers": 4})
+    fresh = [lintel.connect() for _ in range(40)]
+    kept = [lintel.connect() for _ in range(40)]
+    for client in kept:
+        assert client.ask(request()).body == b"one"
+    lintel.reload({**responding("one"), "workers": 1})
+    lintel.reload({**responding("two"), "workers": 1})
+    closed = 0
+    for client in fresh + kept:
+        got = client.ask(request())
+        assert (got.status, got.body) == (200, b"two"), "the configuration in force, on whichever worker"
+        closed += got.headers.get("connection") == "close"
+        client.close()
+    assert closed > 20, "connections of the workers that end have no other request"
+    # New connections come to the worker that is left, from all four queues.
+    for _ in range(40):
+        with lintel.connect() as client:
+            assert "connection" not in client.ask(request()).headers
+
+
+def test_fewer_and_more_workers_lose_nothing(start, origin):
+    server = origin()
+    configs = {count: proxy_to(server, workers=count) for count in (1, 2, 3, 4)}
+    lintel = start(configs[4])
+    stop = threading.Event()
+
+    def keeping():
+        """Requests on one connection until it is closed."""
+        done = 0
+        while not stop.is_set():
+            with lintel.connect() as client:
+                closed = False
+                while not closed and not stop.is_set():
+                    got = client.ask(request())
+                    assert got.status == 200
+                    closed = got.headers.get("connection") == "close"
+                    done += 1
+        return done
+
+    def visiting(pause):
+        """One request per connection, some time after that is there."""
+        done = 0
+        while not stop.is_set():
+            with lintel.connect() as client:
+                stop.wait(pause)
+                assert client.ask(request("POST", "/", body=b"x")).status == 200
+                done += 1
+        return done
+
+    reloads = load(200, 40)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        running = [pool.submit(keeping) for _ in range(3)]
+        running += [pool.submit(visiting, pause) for pause in (0, 0, 0.002, 0.02)]
+        try:
+            for i in range(reloads):
+                lintel.reload(configs[(4, 1, 3, 2, 1)[i % 5]])
+        finally:
+            stop.set()
+        total = sum(one.result() for one in running)
+    assert total > reloads
+    ends = {(record["status"], record["end_reason"]) for record in lintel.access_log(total)}
+    assert ends == {(200, "ok")}
+
+
 def test_access_log_changes(start, tmp_path):
     lintel = start(responding("x"))
     assert lintel.ask().status == 200

@@ -1,6 +1,8 @@
 #include "app/sockets.h"
 
 #include <doctest/doctest.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cerrno>
 
@@ -93,8 +95,8 @@ TEST_CASE("a socket for each worker on the port that the kernel chose, and none 
   auto bound = BoundAddress::open(bind_at("127.0.0.1:0"), true);
   REQUIRE(bound.has_value());
   CHECK(bound->address().port() != 0);
-  auto first = bound->add_socket();
-  auto second = bound->add_socket();
+  auto first = bound->open_queue();
+  auto second = bound->open_queue();
   REQUIRE(first.has_value());
   REQUIRE(second.has_value());
   CHECK(first->get() != second->get());
@@ -107,4 +109,41 @@ TEST_CASE("a socket for each worker on the port that the kernel chose, and none 
 }
 
 }  // namespace
+/// Connections that wait in each queue.
+std::vector<std::size_t> waiting(const std::vector<OwnedFd>& queues) {
+  std::vector<std::size_t> counts;
+  for (const OwnedFd& queue : queues) {
+    std::size_t& count = counts.emplace_back();
+    for (int fd = 0; (fd = accept4(queue.get(), nullptr, nullptr, SOCK_CLOEXEC)) >= 0; ++count) close(fd);
+  }
+  return counts;
+}
+
+TEST_CASE("queues: new connections come to the first ones only, until they are for all again") {
+  auto bound = BoundAddress::open(bind_at("127.0.0.1:0"), true);
+  REQUIRE(bound.has_value());
+  std::vector<OwnedFd> queues;
+  for (std::size_t i = 0; i < 4; ++i) {
+    auto opened = bound->open_queue();
+    REQUIRE(opened.has_value());
+    bound->keep_queue(std::move(*opened));
+    auto socket = bound->queue_socket(i);
+    REQUIRE(socket.has_value());
+    queues.push_back(std::move(*socket));
+  }
+  for (const std::size_t workers : {4U, 2U, 1U, 3U, 4U}) {
+    CAPTURE(workers);
+    bound->spread_over(workers);
+    for (int i = 0; i < 128; ++i) {
+      const OwnedFd client(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+      REQUIRE(connect(client.get(), bound->address().get(), bound->address().length()) == 0);
+    }
+    const std::vector<std::size_t> counts = waiting(queues);
+    for (std::size_t i = 0; i < counts.size(); ++i) CHECK((counts[i] != 0) == (i < workers));
+  }
+  bound->close_queues();
+  queues.clear();
+  CHECK(BoundAddress::open(bind_at(bound->address().to_string()), true).has_value());
+}
+
 }  // namespace lintel::app

@@ -108,6 +108,41 @@ TEST_CASE("drain: idle sessions end, busy ones with the response that is being s
   CHECK(bench.sessions.count() == 0);
 }
 
+TEST_CASE("retire: sessions that wait for a request may have one more") {
+  Bench bench;
+  Wire& fresh = bench.client();
+  Wire& idle = bench.client(kGet);
+  bench.server(0).send(kOk);
+  bench.settle();
+  idle.take();
+  Wire& silent = bench.client();
+  bench.sessions.retire();
+  bench.settle();
+  for (Wire* client : {&fresh, &idle}) {
+    CHECK_FALSE(client->over());
+    client->send(kGet + kGet);
+    bench.settle();
+    bench.server(0).send(kOk);
+    bench.settle();
+    CHECK(count(client->received, "HTTP/1.1 200") == 1);
+    CHECK(has(client->received, "Connection: close"));
+    CHECK(client->ended);
+  }
+  CHECK(bench.ends() == "ok ok ok");
+  CHECK_FALSE(silent.over());
+  SUBCASE("for as long as they may wait") {
+    bench.pass(11s);
+    CHECK(silent.ended);
+  }
+  SUBCASE("unless it is time to drain") {
+    bench.sessions.drain();
+    bench.settle();
+    CHECK(silent.ended);
+  }
+  bench.pass(3s);
+  CHECK(bench.sessions.count() == 0);
+}
+
 TEST_CASE("cut: every phase ends at once") {
   struct Row {
     std::string name;
