@@ -23,4 +23,7 @@ inline Type tls_version() {
 /// A listener with its routes.
 [[nodiscard]] const ObjectType& listener_type();
 
+/// A pool with its servers.
+[[nodiscard]] const ObjectType& pool_type();
+
 }  // namespace lintel::config

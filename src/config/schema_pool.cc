@@ -1,0 +1,162 @@
+// The table of settings: pools.
+
+#include "config/schema_parts.h"
+
+namespace lintel::config {
+namespace {
+
+using namespace build;  // the rows read as a table
+
+const ObjectType& pool_tls_type() {
+  static const ObjectType type = object<PoolTls>(
+      "pool_tls",
+      {
+          field(&PoolTls::enabled, "enabled", of_kind(Kind::boolean),
+                "Whether TLS is spoken with the servers; \"tls: true\" is short for all defaults."),
+          field(&PoolTls::verify, "verify", of_kind(Kind::boolean),
+                "Whether a server's certificate must be valid and for its name."),
+          field(&PoolTls::ca, "ca", text(kFile),
+                "PEM file with the certificates that issue servers' ones; without it the system's.")
+              .example("/etc/ssl/certs/ca-certificates.crt"),
+          field(&PoolTls::sni, "sni", text(kHost),
+                "The name that servers are asked for and that their certificates must be for; auto is each "
+                "server's own host name.")
+              .example("api.internal.example"),
+          field(&PoolTls::cert, "cert", text(kFile),
+                "PEM file with the certificate that is shown to servers.")
+              .example("certs/lintel.crt"),
+          field(&PoolTls::key, "key", text(kFile),
+                "PEM file with its private key; without it the key is in the certificate's file.")
+              .example("certs/lintel.key"),
+          field(&PoolTls::alpn, "alpn", list_of(text(kAlpn)), "Protocols offered by ALPN; none by default."),
+          field(&PoolTls::min_version, "min_version", tls_version(), "The oldest version of TLS."),
+      },
+      "enabled");
+  return type;
+}
+
+const ObjectType& server_type() {
+  static const ObjectType type =
+      object<Server>("server",
+                     {
+                         field(&Server::address, "address", of_kind(Kind::endpoint), "Address of the server.")
+                             .required()
+                             .example("10.0.0.1:8080"),
+                         field(&Server::weight, "weight", integer(0, 1000),
+                               "Share of requests relative to the other servers; 0 gets none."),
+                     },
+                     "address");
+  return type;
+}
+
+const ObjectType& pool_timeouts_type() {
+  static const ObjectType type = object<PoolTimeouts>(
+      "pool_timeouts",
+      {
+          field(&PoolTimeouts::first_byte, "first_byte", duration(1ms, kLongest),
+                "Time from the request sent to the first byte of the response."),
+          field(&PoolTimeouts::idle, "idle", duration(1ms, kLongest), "Longest pause within a body."),
+          field(&PoolTimeouts::tunnel_idle, "tunnel_idle", duration(1ms, 720h),
+                "Time for which a TCP session or an upgraded connection (WebSocket) may be silent in both "
+                "directions."),
+      });
+  return type;
+}
+
+const ObjectType& pool_keepalive_type() {
+  static const ObjectType type = object<PoolKeepalive>(
+      "pool_keepalive",
+      {
+          field(&PoolKeepalive::idle, "idle", duration(0ms, kLongest),
+                "Time for which an unused connection is kept; lowered by what a server announces or does."),
+          field(&PoolKeepalive::max_idle, "max_idle", integer(0, 100'000),
+                "Unused connections kept per server and worker; 0 keeps none."),
+      });
+  return type;
+}
+
+const ObjectType& retry_type() {
+  static const ObjectType type =
+      object<Retry>("retry", {
+                                 field(&Retry::attempts, "attempts", integer(1, 10),
+                                       "Servers tried for one request, the first included; only what was "
+                                       "surely not processed is tried again."),
+                             });
+  return type;
+}
+
+const ObjectType& hash_key_type() {
+  static const ObjectType type = object<HashKey>(
+      "hash_key",
+      {
+          field(&HashKey::source, "source", choice({"address", "path", "uri"}),
+                "address: the client's, without its port; path: of the request; uri: path and query. \"on: "
+                "path\" is short for this alone."),
+          field(&HashKey::header, "header", text(kToken), "The value of this header field.")
+              .example("X-User"),
+          field(&HashKey::cookie, "cookie", text(kToken), "The value of this cookie.").example("session"),
+          field(&HashKey::query, "query", text(kAnyText), "The value of this parameter of the query.")
+              .example("user"),
+      },
+      "source");
+  return type;
+}
+
+const ObjectType& balance_type() {
+  static const ObjectType type = object<Balance>(
+      "balance",
+      {
+          field(&Balance::type, "type",
+                choice({"round-robin", "least-conn", "random", "two-choices", "consistent-hash", "maglev"}),
+                "round-robin: in turn; least-conn: the fewest in flight, over all workers; random; "
+                "two-choices: "
+                "of two at random the one with fewer in flight; consistent-hash: equal keys to the same "
+                "server, "
+                "by a ring; maglev: the same by a table, more evenly. All of them heed weights."),
+          field(
+              &Balance::on, "on", object_of(hash_key_type()),
+              "What equal keys are equal in, for consistent-hash and maglev; a request without it counts by "
+              "its client's address. TCP and UDP sessions have nothing but the address.")
+              .example("{header: X-User}"),
+          field(&Balance::max_load, "max_load", percent(100, 1000, "any"),
+                "The most that a server may have in flight, in percent of its fair share, before its keys go "
+                "to "
+                "the next server, for consistent-hash."),
+      },
+      "type");
+  return type;
+}
+
+}  // namespace
+
+const ObjectType& pool_type() {
+  static const ObjectType type = object<Pool>(
+      "pool",
+      {
+          field(
+              &Pool::balance, "balance", object_of(balance_type()),
+              "How a server is chosen for each request, TCP or UDP session; \"balance: least-conn\" is short "
+              "for the type alone."),
+          field(&Pool::servers, "servers", list_of(object_of(server_type())),
+                "The servers: addresses, or mappings with more settings.")
+              .required()
+              .example("[10.0.0.1:8080, {address: 10.0.0.2:8080, weight: 2}]"),
+          field(&Pool::proxy_protocol, "proxy_protocol", choice({"none", "v1", "v2"}),
+                "The PROXY header that begins each connection to a server and says who the client is; such a "
+                "connection serves one request."),
+          field(&Pool::connect_timeout, "connect_timeout", duration(1ms, 1h),
+                "Time allowed to open one connection to a server."),
+          field(&Pool::abort_on_close, "abort_on_close", of_kind(Kind::boolean),
+                "Whether an HTTP request ends, and its server is free again, when the client closes its "
+                "connection, or its sending direction, and the server has been silent for a second."),
+          field(&Pool::timeouts, "timeouts", object_of(pool_timeouts_type()), "Timeouts towards servers."),
+          field(&Pool::tls, "tls", object_of(pool_tls_type()), "TLS with the servers; without it plain.")
+              .example("{ca: certs/internal-ca.crt}"),
+          field(&Pool::keepalive, "keepalive", object_of(pool_keepalive_type()),
+                "Unused connections to servers."),
+          field(&Pool::retry, "retry", object_of(retry_type()), "What happens when a server fails."),
+      });
+  return type;
+}
+
+}  // namespace lintel::config
