@@ -69,7 +69,7 @@ struct Condition {
     none,
   };
 
-  explicit Condition(Kind k) : kind(k) {}
+  explicit Condition(Kind k);
 
   Kind kind;
   std::vector<std::string> words;     ///< Hosts, methods, names, or one path.
@@ -105,5 +105,8 @@ class Conditions {
 
   std::vector<Condition> conditions_;
 };
+
+// Behind Conditions, of which it makes a vector.
+inline Condition::Condition(Kind k) : kind(k) {}
 
 }  // namespace lintel::route
