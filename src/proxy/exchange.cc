@@ -1,7 +1,5 @@
 #include "proxy/exchange.h"
 
-#include <utility>
-
 #include "net/scope.h"
 #include "proxy/body_mover.h"
 #include "proxy/proxy_status.h"
@@ -20,7 +18,7 @@ constexpr unsigned kPiecesPerTurn = 16;
 /// The exchange's two halves and what they tell each other. Lives in the frame of exchange().
 struct Exchange {
   Exchange(WorkerContext& w, const RouteContext& via, const config::PoolTimeouts& t,
-           http::ServerTransaction& d, http::ClientTransaction& u, ActiveExchange& a, Record& r) noexcept
+           http::ServerTransaction& d, http::ClientTransaction& u, ActiveAttempt& a, Record& r) noexcept
       : worker(w), route(via), timeouts(t), downstream(d), upstream(u), active(a), record(r) {}
 
   WorkerContext& worker;
@@ -28,7 +26,7 @@ struct Exchange {
   const config::PoolTimeouts& timeouts;
   http::ServerTransaction& downstream;
   http::ClientTransaction& upstream;
-  ActiveExchange& active;
+  ActiveAttempt& active;
   Record& record;
   ExchangeResult result;
   bool request_running = false;
@@ -65,8 +63,8 @@ struct Exchange {
   }
   /// The server is waited for. While the request is read that tells of its client, too.
   void watch_client() noexcept {
-    if (request_running || !active.abort_on_close) return;
-    downstream.watch_client(&active, worker.loop.now() + kWatchAfter);
+    if (request_running || !active.exchange.abort_on_close) return;
+    downstream.watch_client(&active.exchange, worker.loop.now() + kWatchAfter);
   }
 };
 
@@ -200,15 +198,6 @@ Task<void> receive_response(Exchange& ex, Nanos sent_at) {
 
 }  // namespace
 
-void ActiveExchange::end(EndReason why) noexcept {
-  if (std::exchange(cut, true)) return;
-  reason = why;
-  opening.cancel();
-  if (!upstream) return;
-  upstream->cancel_read();
-  upstream->cancel_write();
-}
-
 EndReason downstream_reason(const Error& error, Phase phase) noexcept {
   if (error.code == ErrorCode::canceled) return EndReason::local_shutdown;
   if (phase == Phase::response) {
@@ -264,7 +253,7 @@ EndReason upstream_reason(const Error& error, Phase phase) noexcept {
 
 Task<ExchangeResult> exchange(WorkerContext& worker, const RouteContext& route,
                               const config::PoolTimeouts& timeouts, http::ServerTransaction& downstream,
-                              http::ClientTransaction& upstream, BodyChunk first, ActiveExchange& active,
+                              http::ClientTransaction& upstream, BodyChunk first, ActiveAttempt& active,
                               Record& record) {
   Exchange ex(worker, route, timeouts, downstream, upstream, active, record);
   const Nanos sent_at = worker.loop.now();

@@ -6,7 +6,7 @@
 
 #include "base/result.h"
 #include "http/transaction.h"
-#include "net/cancel.h"
+#include "proxy/active_exchange.h"
 #include "proxy/generation.h"
 #include "proxy/record.h"
 
@@ -29,19 +29,6 @@ struct ExchangeResult {
   bool no_answer = false;
 };
 
-/// What a session has under way with a server, so that it can be cut off from outside.
-struct ActiveExchange final : http::ClientWatcher {
-  net::CancelToken opening;                      ///< Of the connection that is being opened.
-  http::ClientTransaction* upstream = nullptr;   ///< Null while there is none.
-  bool abort_on_close = true;                    ///< The client's leaving cuts it; the pool's setting.
-  bool cut = false;                              ///< Set once; what goes on ends, and no attempt follows.
-  EndReason reason = EndReason::local_shutdown;  ///< Why, once it is cut.
-
-  /// Cuts it off: what waits for the server returns `canceled` in the next turn.
-  void end(EndReason why) noexcept;
-  void on_client_left() noexcept override { end(EndReason::client_abort_response); }
-};
-
 /// A server may be silent for so long before anybody looks whether its client is still there: quick answers
 /// cost nothing, and a client that ends its sending direction with its request (RFC 9112, 9.6) gets them.
 inline constexpr Nanos kWatchAfter = 1'000'000'000;
@@ -49,11 +36,12 @@ inline constexpr Nanos kWatchAfter = 1'000'000'000;
 /// Sends the request of `downstream` with `first` as the beginning of its body, streams the rest while the
 /// response already comes, and passes the response on: interim heads, the final one, the body; after 101,
 /// both directions of the tunnel. Fills status, times and bytes of `record`. `first` must stay valid until
-/// the first read of the request body. `active` ends when the client leaves while the server is silent, if
-/// its abort_on_close says so. Suspends. On failure after the head went out the response is aborted.
+/// the first read of the request body. The whole of `active` ends when the client leaves while the server is
+/// silent, if its abort_on_close says so. Suspends. On failure after the head went out the response is
+/// aborted.
 net::Task<ExchangeResult> exchange(WorkerContext& worker, const RouteContext& route,
                                    const config::PoolTimeouts& timeouts, http::ServerTransaction& downstream,
                                    http::ClientTransaction& upstream, http::BodyChunk first,
-                                   ActiveExchange& active, Record& record);
+                                   ActiveAttempt& active, Record& record);
 
 }  // namespace lintel::proxy

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "http/transaction.h"
+#include "proxy/active_exchange.h"
 #include "proxy/client_connection.h"
-#include "proxy/exchange.h"
 #include "proxy/generation.h"
 #include "proxy/record.h"
 

@@ -1,0 +1,56 @@
+#pragma once
+
+#include "http/transaction.h"
+#include "net/cancel.h"
+#include "proxy/end_reason.h"
+
+namespace lintel::proxy {
+
+class ActiveAttempt;
+
+/// What a session has under way with servers, so that it can be cut off from outside.
+class ActiveExchange final : public http::ClientWatcher {
+ public:
+  bool abort_on_close = true;                    ///< The client's leaving cuts it; the pool's setting.
+  bool cut = false;                              ///< Set once; what goes on ends, and no attempt follows.
+  EndReason reason = EndReason::local_shutdown;  ///< Why, once it is cut.
+
+  /// Cuts it off: each attempt ends.
+  void end(EndReason why) noexcept;
+  void on_client_left() noexcept override { end(EndReason::client_abort_response); }
+
+ private:
+  friend class ActiveAttempt;
+  ActiveAttempt* first_ = nullptr;
+};
+
+/// One attempt of an exchange. The exchange knows of it while it lives, and outlives it.
+class ActiveAttempt {
+ public:
+  explicit ActiveAttempt(ActiveExchange& of) noexcept : exchange(of), next_(of.first_), link_(&of.first_) {
+    if (next_) next_->link_ = &next_;
+    of.first_ = this;
+  }
+  ActiveAttempt(const ActiveAttempt&) = delete;
+  ActiveAttempt& operator=(const ActiveAttempt&) = delete;
+  ~ActiveAttempt() {
+    *link_ = next_;
+    if (next_) next_->link_ = link_;
+  }
+
+  ActiveExchange& exchange;
+  net::CancelToken opening;                      ///< Of the connection that is being opened.
+  http::ClientTransaction* upstream = nullptr;   ///< Null while there is none.
+  bool cut = false;                              ///< Set once, also when the whole exchange is cut.
+  EndReason reason = EndReason::local_shutdown;  ///< Why, once it is cut.
+
+  /// Ends this attempt: what waits for the server returns `canceled` in the next turn.
+  void end(EndReason why) noexcept;
+
+ private:
+  friend class ActiveExchange;
+  ActiveAttempt* next_;
+  ActiveAttempt** link_;  ///< The pointer that points here.
+};
+
+}  // namespace lintel::proxy
