@@ -82,8 +82,10 @@ void print(const proxy::Explanation& told, const std::string& listener, std::ost
              told.pool + (told.pools.empty() ? "" : ", of " + joined(told.pools)) +
                  (told.pool_is_certain ? "" : ", by chance"));
   print_line(out, "fallback", told.fallback);
+  print_line(out, "sticky", told.sticky);
   print_line(out, "server", told.server.empty() ? "none can take it" : told.server);
   if (!told.server_is_certain) print_line(out, "", "or another one of: " + joined(told.servers));
+  print_line(out, "standby", joined(told.standby));
 }
 
 void write_strings(JsonWriter& json, std::string_view name, const std::vector<std::string>& words) {
@@ -126,6 +128,8 @@ void write_json(JsonWriter& json, const proxy::Explanation& told, const std::str
     json.key("server_is_certain");
     json.boolean(told.server_is_certain);
     write_strings(json, "servers", told.servers);
+    write_strings(json, "standby", told.standby);
+    json.member("sticky", told.sticky);
   }
   json.end_object();
 }

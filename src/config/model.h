@@ -355,7 +355,8 @@ enum class BalanceType : std::uint8_t {
   random,
   two_choices,
   consistent_hash,
-  maglev
+  maglev,
+  peak_ewma
 };
 enum class HashSource : std::uint8_t { address, path, uri };
 
@@ -383,9 +384,43 @@ struct Balance {
 
 struct Server {
   Endpoint address;
-  std::uint32_t weight = 1;  ///< 0: gets nothing.
+  std::uint32_t weight = 1;           ///< 0: gets nothing.
+  std::uint32_t max_connections = 0;  ///< In flight at most, over all workers; 0: no limit.
+  std::uint32_t priority = 0;         ///< The group; the least comes first.
+  bool backup = false;                ///< In the group after all others.
+  std::string zone;                   ///< Empty: in none.
   Place place;
   friend bool operator==(const Server&, const Server&) = default;
+};
+
+/// Servers of this process's zone get everything for as long as enough of them can take it.
+struct ZonePreference {
+  std::uint32_t spill_below = 70;  ///< Percent of the zone's weight.
+  Place place;
+  friend bool operator==(const ZonePreference&, const ZonePreference&) = default;
+};
+
+/// What waits for a place where every server has its max_connections.
+struct Queue {
+  std::uint32_t max = 1000;   ///< Of one pool, over all workers; 0: nothing waits.
+  milliseconds timeout = 1s;  ///< For one request.
+  friend bool operator==(const Queue&, const Queue&) = default;
+};
+
+enum class CookieSecure : std::uint8_t { automatic, always, never };
+enum class SameSite : std::uint8_t { lax, strict, none };
+
+/// A cookie that brings a client's next requests to the server that had its first.
+struct Sticky {
+  std::string cookie;  ///< Its name.
+  std::string path = "/";
+  milliseconds max_age = 0ms;  ///< 0: until the browser is closed.
+  CookieSecure secure = CookieSecure::automatic;
+  bool http_only = true;
+  SameSite same_site = SameSite::lax;
+  std::string secret;  ///< Of its values; empty: they can be guessed.
+  Place place;
+  friend bool operator==(const Sticky&, const Sticky&) = default;
 };
 
 /// TLS towards servers.
@@ -417,6 +452,10 @@ struct Pool {
   std::string name;
   Balance balance;
   std::vector<Server> servers;
+  std::uint32_t failover_below = 0;  ///< Percent of a group's weight; 0: only once none of it is left.
+  std::optional<ZonePreference> zone_preference;
+  Queue queue;
+  std::optional<Sticky> sticky;
   SendProxy proxy_protocol = SendProxy::none;
   milliseconds connect_timeout = 3s;  ///< One connection attempt.
   bool abort_on_close = true;         ///< A client that leaves takes its request back.
@@ -431,6 +470,7 @@ struct Pool {
 struct Config {
   int version = 1;
   std::uint32_t workers = 0;  ///< 0: auto, the CPUs this process may use.
+  std::string zone;           ///< Where this process is; empty: not known.
   Admin admin;
   Log log;
   AccessLog access_log;

@@ -354,6 +354,17 @@ constexpr Rule kRules[] = {
      "of "
      "tcp or udp listeners has nothing but the client's address to tell sessions apart by.",
      rule::balance_is_complete},
+    {"server_groups",
+     "A server has priority or backup, not both; failover_below, and backups without any other server, are "
+     "of no use in a pool with one group, which gives a warning.",
+     rule::server_groups},
+    {"zones_known", "zone_preference in a pool whose servers have no zone gives a warning.",
+     rule::zones_known},
+    {"sticky_fits",
+     "sticky is for pools of http listeners; same_site: none needs secure, and a sticky pool with one server "
+     "gives a warning.",
+     rule::sticky_fits},
+    {"queue_has_use", "A queue in a pool without max_connections gives a warning.", rule::queue_has_use},
     {"routes_reachable",
      "A route whose every request is taken by routes before it never matches, which gives a warning.",
      rule::routes_reachable},

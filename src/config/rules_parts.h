@@ -86,6 +86,10 @@ namespace rule {
 void pool_has_servers(const Config& config, Report& report);
 void server_addresses(const Config& config, Report& report);
 void balance_is_complete(const Config& config, Report& report);
+void server_groups(const Config& config, Report& report);
+void zones_known(const Config& config, Report& report);
+void sticky_fits(const Config& config, Report& report);
+void queue_has_use(const Config& config, Report& report);
 }  // namespace rule
 
 }  // namespace lintel::config

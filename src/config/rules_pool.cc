@@ -99,6 +99,73 @@ void balance_is_complete(const Config& config, Report& report) {
   }
 }
 
+void server_groups(const Config& config, Report& report) {
+  for (std::size_t i = 0; i < config.pools.size(); ++i) {
+    const Pool& pool = config.pools[i];
+    const auto is_backup = [](const Server& each) { return each.backup; };
+    for (std::size_t j = 0; j < pool.servers.size(); ++j) {
+      if (!pool.servers[j].backup || pool.servers[j].priority == 0) continue;
+      error(report, indexed(pool_key(i) + ".servers", j) + ".backup",
+            "backup is a group of its own, after every priority", "keep one of: backup, priority");
+    }
+    if (pool.servers.empty()) continue;
+    if (std::all_of(pool.servers.begin(), pool.servers.end(), is_backup)) {
+      warning(report, pool_key(i) + ".servers", "every server is a backup, so each is used as if none were",
+              "remove backup: true from those that are used first");
+    }
+    const bool one_group = std::all_of(pool.servers.begin(), pool.servers.end(), [&](const Server& each) {
+      return each.backup == pool.servers.front().backup && each.priority == pool.servers.front().priority;
+    });
+    if (one_group && pool.failover_below != 0) {
+      warning(report, pool_key(i) + ".failover_below", "there is no other group of servers to go to",
+              "give servers priority or backup: true, or remove it");
+    }
+  }
+}
+
+void zones_known(const Config& config, Report& report) {
+  for (std::size_t i = 0; i < config.pools.size(); ++i) {
+    const Pool& pool = config.pools[i];
+    const bool any = std::any_of(pool.servers.begin(), pool.servers.end(),
+                                 [](const Server& each) { return !each.zone.empty(); });
+    if (!pool.zone_preference || any) continue;
+    warning(report, pool_key(i) + ".zone_preference", "no server of this pool says which zone it is in",
+            "write for example {address: 10.0.0.1:8080, zone: eu-1}");
+  }
+}
+
+void sticky_fits(const Config& config, Report& report) {
+  for (std::size_t i = 0; i < config.pools.size(); ++i) {
+    const Pool& pool = config.pools[i];
+    if (!pool.sticky) continue;
+    const std::string key = pool_key(i) + ".sticky";
+    const Listener* listener = session_listener_of(config, pool.name);
+    if (listener != nullptr) {
+      error(report, key, "the listener " + quote(listener->name) + " has no cookies, only sessions",
+            "remove it, or give that listener a pool of its own");
+    }
+    if (pool.sticky->same_site == SameSite::none && pool.sticky->secure == CookieSecure::never) {
+      error(report, key + ".same_site", "browsers refuse a cookie with same_site: none that is not secure",
+            "write secure: always");
+    }
+    if (pool.sticky->path.find(';') != std::string::npos) {
+      error(report, key + ".path", "a cookie's path has no \";\"", "end it before the \";\"");
+    }
+    if (pool.servers.size() == 1) warning(report, key, "the pool has one server, to which everything goes");
+  }
+}
+
+void queue_has_use(const Config& config, Report& report) {
+  for (std::size_t i = 0; i < config.pools.size(); ++i) {
+    const Pool& pool = config.pools[i];
+    const bool limited = std::any_of(pool.servers.begin(), pool.servers.end(),
+                                     [](const Server& each) { return each.max_connections != 0; });
+    if (limited || pool.queue == Queue()) continue;
+    warning(report, pool_key(i) + ".queue", "no server has max_connections, so nothing ever waits",
+            "write for example {address: 10.0.0.1:8080, max_connections: 100}");
+  }
+}
+
 }  // namespace rule
 
 }  // namespace lintel::config

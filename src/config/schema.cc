@@ -77,6 +77,9 @@ const ObjectType& config_type() {
               .example("[conf.d/*.yaml]"),
           field(&Config::workers, "workers", integer(1, 1024, "auto"),
                 "Event loops; auto is one per CPU that this process may use."),
+          field(&Config::zone, "zone", text(kAnyText),
+                "The zone that this process is in, for pools with zone_preference.")
+              .example("\"${ZONE:-}\""),
           field(&Config::admin, "admin", object_of(admin_type()),
                 "The admin endpoint: health, statistics, metrics; none by default."),
           field(&Config::log, "log", object_of(log_type()), "The log of events."),

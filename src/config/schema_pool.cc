@@ -36,16 +36,73 @@ const ObjectType& pool_tls_type() {
 }
 
 const ObjectType& server_type() {
-  static const ObjectType type =
-      object<Server>("server",
-                     {
-                         field(&Server::address, "address", of_kind(Kind::endpoint), "Address of the server.")
-                             .required()
-                             .example("10.0.0.1:8080"),
-                         field(&Server::weight, "weight", integer(0, 1000),
-                               "Share of requests relative to the other servers; 0 gets none."),
-                     },
-                     "address");
+  static const ObjectType type = object<Server>(
+      "server",
+      {
+          field(&Server::address, "address", of_kind(Kind::endpoint), "Address of the server.")
+              .required()
+              .example("10.0.0.1:8080"),
+          field(&Server::weight, "weight", integer(0, 1000),
+                "Share of requests relative to the other servers; 0 gets none."),
+          field(&Server::max_connections, "max_connections", integer(1, kMaxCount, "unlimited"),
+                "Requests and sessions that it serves at a time, over all workers; what is "
+                "more waits in the pool's queue."),
+          field(&Server::priority, "priority", integer(0, 100),
+                "Its group: 0 is used first, the next one as failover_below says."),
+          field(&Server::backup, "backup", of_kind(Kind::boolean),
+                "Whether it is used only when no other group is: short for the last priority."),
+          field(&Server::zone, "zone", text(kAnyText), "The zone it is in, for zone_preference.")
+              .example("eu-1"),
+      },
+      "address");
+  return type;
+}
+
+const ObjectType& zone_preference_type() {
+  static const ObjectType type = object<ZonePreference>(
+      "zone_preference",
+      {
+          field(
+              &ZonePreference::spill_below, "spill_below", percent(1, 100),
+              "Other zones get a part once less than this share of the own zone's weight is available: with "
+              "half of the share available half of the requests."),
+      },
+      "spill_below");
+  return type;
+}
+
+const ObjectType& queue_type() {
+  static const ObjectType type = object<Queue>(
+      "queue", {
+                   field(&Queue::max, "max", integer(0, 1'000'000),
+                         "Requests and sessions that wait at a time, over all workers; what is more is "
+                         "answered with 503."),
+                   field(&Queue::timeout, "timeout", duration(1ms, 1h),
+                         "Time for which one waits; then it is answered with 503."),
+               });
+  return type;
+}
+
+const ObjectType& sticky_type() {
+  static const ObjectType type = object<Sticky>(
+      "sticky",
+      {
+          field(&Sticky::cookie, "cookie", text(kToken), "The cookie's name.").required().example("LB"),
+          field(&Sticky::path, "path", text(kUrlPath), "The paths that browsers send it for."),
+          field(&Sticky::max_age, "max_age", duration(0ms, 8760h),
+                "How long browsers keep it; 0s is until they are closed."),
+          field(&Sticky::secure, "secure", choice({"auto", "always", "never"}),
+                "Whether browsers send it over TLS only; auto: if they got it over TLS."),
+          field(&Sticky::http_only, "http_only", of_kind(Kind::boolean),
+                "Whether scripts are kept from reading it."),
+          field(&Sticky::same_site, "same_site", choice({"lax", "strict", "none"}),
+                "Whether browsers send it with requests that other sites cause."),
+          field(&Sticky::secret, "secret", text(kAnyText),
+                "What its values are made with, beside the server's name; the same for all that serve the "
+                "same clients. Without it who knows the names of pool and server can tell them.")
+              .example("\"${STICKY_SECRET}\""),
+      },
+      "cookie");
   return type;
 }
 
@@ -107,12 +164,16 @@ const ObjectType& balance_type() {
       "balance",
       {
           field(&Balance::type, "type",
-                choice({"round-robin", "least-conn", "random", "two-choices", "consistent-hash", "maglev"}),
+                choice({"round-robin", "least-conn", "random", "two-choices", "consistent-hash", "maglev",
+                        "peak-ewma"}),
                 "round-robin: in turn; least-conn: the fewest in flight, over all workers; random; "
                 "two-choices: "
                 "of two at random the one with fewer in flight; consistent-hash: equal keys to the same "
                 "server, "
-                "by a ring; maglev: the same by a table, more evenly. All of them heed weights."),
+                "by a ring; maglev: the same by a table, more evenly; peak-ewma: of two at random the one "
+                "that is expected to "
+                "answer sooner, by how long it took of late and what it has in flight. All of them heed "
+                "weights."),
           field(
               &Balance::on, "on", object_of(hash_key_type()),
               "What equal keys are equal in, for consistent-hash and maglev; a request without it counts by "
@@ -141,6 +202,21 @@ const ObjectType& pool_type() {
                 "The servers: addresses, or mappings with more settings.")
               .required()
               .example("[10.0.0.1:8080, {address: 10.0.0.2:8080, weight: 2}]"),
+          field(
+              &Pool::failover_below, "failover_below", percent(0, 100),
+              "A priority group takes no more once less than this share of its weight is available, and the "
+              "next one with enough does; if none has enough, all that are available do. 0%: a group is used "
+              "for as long as any server of it is available."),
+          field(&Pool::zone_preference, "zone_preference", object_of(zone_preference_type()),
+                "Whether servers in this process's zone are used alone while enough of them are available; "
+                "\"zone_preference: 70%\" is short for spill_below. Without it zones mean nothing.")
+              .example("70%"),
+          field(&Pool::queue, "queue", object_of(queue_type()),
+                "Where requests and TCP sessions wait while every server has its max_connections."),
+          field(&Pool::sticky, "sticky", object_of(sticky_type()),
+                "A cookie that keeps a client at one server, also while that is drained; \"sticky: LB\" is "
+                "short for the cookie alone. The value tells nothing of the server's address.")
+              .example("{cookie: LB}"),
           field(&Pool::proxy_protocol, "proxy_protocol", choice({"none", "v1", "v2"}),
                 "The PROXY header that begins each connection to a server and says who the client is; such a "
                 "connection serves one request."),

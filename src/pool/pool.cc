@@ -6,6 +6,7 @@
 #include "pool/hash_ring.h"
 #include "pool/least_conn.h"
 #include "pool/maglev.h"
+#include "pool/peak_ewma.h"
 #include "pool/random_choice.h"
 #include "pool/round_robin.h"
 
@@ -29,6 +30,8 @@ std::unique_ptr<Balancer> make_balancer(const config::Balance& balance, std::uin
       return std::make_unique<HashRing>(balance.max_load);
     case config::BalanceType::maglev:
       return std::make_unique<Maglev>();
+    case config::BalanceType::peak_ewma:
+      return std::make_unique<PeakEwma>(seed);
   }
   return nullptr;
 }
@@ -38,7 +41,9 @@ std::unique_ptr<Balancer> make_balancer(const config::Balance& balance, std::uin
 Pool::Pool(const config::Pool& config, const PoolParts& parts)
     : config_(config),
       shared_(parts.shared.pool(config.name)),
-      balancer_(make_balancer(config.balance, parts.seed)) {
+      balancer_(make_balancer(config.balance, parts.seed)),
+      tiers_(config, parts.zone),
+      queue_(std::make_shared<Queue>(parts.states.loop(), *shared_, config.queue.max)) {
   for (std::size_t i = 0; i < config.servers.size(); ++i) {
     std::string name = config.servers[i].address.to_string();
     std::shared_ptr<SharedServer> shared = shared_->server(name);
@@ -46,6 +51,8 @@ Pool::Pool(const config::Pool& config, const PoolParts& parts)
     candidate.load = &shared->load;
     candidate.server = static_cast<std::uint32_t>(i);
     candidate.id = shared->id();
+    candidate.max_in_flight = config.servers[i].max_connections;
+    limited_ = limited_ || candidate.max_in_flight != 0;
     servers_.push_back({std::move(name),
                         parts.states.find(config.name, parts.addresses[i], parts.tls_identity),
                         std::move(shared)});
@@ -71,16 +78,66 @@ void Pool::look(Nanos now) {
     candidates_[i].full_weight = shared.weight().value_or(config_.servers[i].weight) * kHundred;
     candidates_[i].weight = weight_now(i, now);
   }
+  if (tiers_.any()) {
+    standby_.resize(candidates_.size());
+    for (std::size_t i = 0; i < candidates_.size(); ++i) standby_[i] = candidates_[i].weight;
+    tiers_.apply(candidates_);
+  }
   balancer_->update(candidates_);
 }
 
-Lease Pool::take(const PickContext& context) noexcept {
-  if (shared_->epoch() != seen_epoch_ || context.now >= look_again_at_) look(context.now);
-  const std::optional<std::uint32_t> picked = balancer_->pick(context);
-  if (!picked) return {};
-  const std::uint32_t server = candidates_[*picked].server;
-  servers_[server].shared->take();
-  return {*servers_[server].shared, server};
+bool Pool::serves_own(std::uint32_t server, Nanos now) const noexcept {
+  const Server& one = servers_[server];
+  return !one.state->address().empty() && one.shared->admin() != AdminState::down && one.shared->is_well(now);
+}
+
+Lease Pool::take_now(const PickContext& context, std::optional<std::uint32_t> own) noexcept {
+  refresh(context.now);
+  if (own && !context.excludes(candidates_[*own]) && serves_own(*own, context.now)) {
+    SharedServer& shared = *servers_[*own].shared;
+    return shared.take(candidates_[*own].max_in_flight) ? Lease(shared, *own) : Lease();
+  }
+  for (;;) {
+    std::optional<std::uint32_t> picked = balancer_->pick(context);
+    if (!picked && tiers_.any()) picked = spare(context);
+    if (!picked) return {};
+    const Candidate& candidate = candidates_[*picked];
+    SharedServer& shared = *servers_[candidate.server].shared;
+    // False: another worker has taken the last place meanwhile, and the next pick will see that.
+    if (shared.take(candidate.max_in_flight)) return {shared, candidate.server};
+  }
+}
+
+/// Who stands by for a request that the servers in use have all failed: those of the next group, or of
+/// another zone. O(n); of several the one with the least in flight for its weight.
+std::optional<std::uint32_t> Pool::spare(const PickContext& context) const noexcept {
+  std::optional<std::uint32_t> best;
+  const auto load_of = [this](std::uint32_t i) {
+    return static_cast<double>(candidates_[i].in_flight()) / standby_[i];
+  };
+  for (std::uint32_t i = 0; i < candidates_.size(); ++i) {
+    const Candidate& one = candidates_[i];
+    // One that is in use, and was not tried, is only full: that is no reason to go elsewhere.
+    if (one.weight != 0 && !context.excludes(one)) return std::nullopt;
+    if (standby_[i] == 0 || context.excludes(one) || one.is_full()) continue;
+    const bool better = !best || tiers_.group(i) < tiers_.group(*best) ||
+                        (tiers_.group(i) == tiers_.group(*best) && load_of(i) < load_of(*best));
+    if (better) best = i;
+  }
+  return best;
+}
+
+bool Pool::has_usable(const PickContext& context, std::optional<std::uint32_t> own) noexcept {
+  refresh(context.now);
+  if (own && !context.excludes(candidates_[*own]) && serves_own(*own, context.now)) return true;
+  return std::any_of(candidates_.begin(), candidates_.end(), [&](const Candidate& one) {
+    return !context.excludes(one) && (one.weight != 0 || (tiers_.any() && standby_[one.server] != 0));
+  });
+}
+
+void Pool::note_latency(std::uint32_t server, Nanos took, Nanos now) noexcept {
+  if (config_.balance.type != config::BalanceType::peak_ewma) return;
+  pool::note_latency(servers_[server].shared->load, static_cast<double>(took) / 1e9, now);
 }
 
 void Pool::checkin(std::uint32_t server, http::H1ClientPtr connection) {

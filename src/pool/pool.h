@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,8 +12,10 @@
 #include "config/model.h"
 #include "lintel/balancer.h"
 #include "pool/lease.h"
+#include "pool/queue.h"
 #include "pool/server.h"
 #include "pool/shared.h"
+#include "pool/tiers.h"
 
 namespace lintel::pool {
 
@@ -32,6 +35,7 @@ struct PoolParts {
   /// Tells connections apart that are not the same although they go to the same address
   /// (ClientContext::identity; empty: plain).
   std::string_view tls_identity{};
+  std::string_view zone{};  ///< This process's; empty: not known.
 };
 
 /// A named set of servers and the way to choose among them. Belongs to one generation of one worker.
@@ -46,8 +50,34 @@ class Pool {
   /// Whether PickContext::hash matters.
   [[nodiscard]] bool hashes() const noexcept { return config_.balance.hashes(); }
 
-  /// A place with the server for the next attempt, or none: no server can take it.
-  [[nodiscard]] Lease take(const PickContext& context) noexcept;
+  /// A place with the server for the next attempt, or none: no server can take it now, or others wait for a
+  /// place already (can_wait). `own`: the server that the request belongs to by its cookie; it has that one,
+  /// also while it is drained, or waits for it, unless it is gone or was tried.
+  [[nodiscard]] Lease take(const PickContext& context,
+                           std::optional<std::uint32_t> own = std::nullopt) noexcept {
+    return limited_ && shared_->waiting() != 0 ? Lease() : take_now(context, own);
+  }
+  /// The same without regard to who waits.
+  [[nodiscard]] Lease take_now(const PickContext& context, std::optional<std::uint32_t> own) noexcept;
+  /// After take() gave none: whether a server is only full, so that a Waiter may get a place with it.
+  [[nodiscard]] bool can_wait(const PickContext& context, std::optional<std::uint32_t> own) noexcept {
+    return limited_ && has_usable(context, own);
+  }
+  /// Whether the server may still serve what belongs to it: up, and not in maintenance.
+  [[nodiscard]] bool serves_own(std::uint32_t server, Nanos now) const noexcept;
+  [[nodiscard]] Queue& queue() noexcept { return *queue_; }
+
+  [[nodiscard]] const Tiers& tiers() const noexcept { return tiers_; }
+  /// Whether new requests go to the server at `now`, as far as its group, its zone and its state say.
+  [[nodiscard]] bool is_used(std::uint32_t server, Nanos now) noexcept {
+    refresh(now);
+    return candidates_[server].weight != 0;
+  }
+
+  /// Takes note of how long the server took to begin its answer (TCP: to be reached), for balancers that ask
+  /// for it. A failure counts as kFailed, or what it took if that is longer: to fail fast is no merit.
+  static constexpr Nanos kFailed = 1'000'000'000;
+  void note_latency(std::uint32_t server, Nanos took, Nanos now) noexcept;
 
   /// An idle connection to that server, or null: then the caller connects. See ServerState::take_idle for
   /// `probe`.
@@ -58,7 +88,12 @@ class Pool {
   void checkin(std::uint32_t server, http::H1ClientPtr connection);
 
  private:
+  void refresh(Nanos now) {
+    if (shared_->epoch() != seen_epoch_ || now >= look_again_at_) look(now);
+  }
   void look(Nanos now);
+  [[nodiscard]] bool has_usable(const PickContext& context, std::optional<std::uint32_t> own) noexcept;
+  [[nodiscard]] std::optional<std::uint32_t> spare(const PickContext& context) const noexcept;
   [[nodiscard]] std::uint32_t weight_now(std::uint32_t server, Nanos now);
 
   const config::Pool& config_;
@@ -66,6 +101,10 @@ class Pool {
   std::shared_ptr<SharedPool> shared_;
   std::vector<Candidate> candidates_;  ///< In the order of `servers_`.
   std::unique_ptr<Balancer> balancer_;
+  Tiers tiers_;
+  std::vector<std::uint32_t> standby_;  ///< By server: its weight if it were used, where there are tiers.
+  bool limited_ = false;                ///< Some server has max_connections.
+  std::shared_ptr<Queue> queue_;
   std::uint64_t seen_epoch_ = 0;
   Nanos look_again_at_ = kNever;  ///< When time alone changes something.
 };

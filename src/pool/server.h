@@ -68,6 +68,7 @@ class ServerState {
 class ServerStates {
  public:
   explicit ServerStates(net::Loop& loop) noexcept : loop_(loop) {}
+  [[nodiscard]] net::Loop& loop() const noexcept { return loop_; }
   /// The state of that identity, made if need be; it lives for as long as somebody holds it.
   [[nodiscard]] std::shared_ptr<ServerState> find(std::string_view pool, const SocketAddress& address,
                                                   std::string_view tls_identity = {});

@@ -45,6 +45,53 @@ void SharedServer::set_weight(std::optional<std::uint32_t> weight) noexcept {
   pool_->changed();
 }
 
+bool SharedServer::take(std::uint32_t most) noexcept {
+  if (most == 0) {
+    load.in_flight.fetch_add(1, std::memory_order_relaxed);
+    return true;
+  }
+  std::uint32_t now = load.in_flight.load(std::memory_order_seq_cst);
+  do {
+    if (now >= most) return false;
+  } while (!load.in_flight.compare_exchange_weak(now, now + 1, std::memory_order_seq_cst));
+  return true;
+}
+
+// Who begins to wait is counted first and looks for a place then; who gives a place back does so first and
+// looks for those who wait then. In that order, the same for all threads, one of the two sees the other.
+void SharedServer::give() noexcept {
+  load.in_flight.fetch_sub(1, std::memory_order_seq_cst);
+  pool_->tell_waiting();
+}
+
+void SharedPool::changed() noexcept {
+  epoch_.fetch_add(1, std::memory_order_seq_cst);
+  tell_waiting();
+}
+
+bool SharedPool::begin_wait(std::uint32_t most) noexcept {
+  std::uint32_t now = waiting_.load(std::memory_order_seq_cst);
+  do {
+    if (now >= most) return false;
+  } while (!waiting_.compare_exchange_weak(now, now + 1, std::memory_order_seq_cst));
+  return true;
+}
+
+void SharedPool::listen(Listener& listener) {
+  const std::lock_guard lock(listeners_mutex_);
+  listeners_.push_back(&listener);
+}
+
+void SharedPool::unlisten(Listener& listener) noexcept {
+  const std::lock_guard lock(listeners_mutex_);
+  std::erase(listeners_, &listener);
+}
+
+void SharedPool::tell_listeners() noexcept {
+  const std::lock_guard lock(listeners_mutex_);
+  for (Listener* listener : listeners_) listener->notify();
+}
+
 std::shared_ptr<SharedServer> SharedPool::server(std::string_view name) {
   const std::lock_guard lock(mutex_);
   std::weak_ptr<SharedServer>& slot = servers_[std::string(name)];

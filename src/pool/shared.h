@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "lintel/balancer.h"
@@ -75,9 +76,11 @@ class SharedServer {
     return health() == Health::up && ejected_until() <= now;
   }
 
-  /// Counts one more, or one less, in flight.
-  void take() noexcept { load.in_flight.fetch_add(1, std::memory_order_relaxed); }
-  void give() noexcept { load.in_flight.fetch_sub(1, std::memory_order_relaxed); }
+  /// Counts one more in flight. With `most` (0: no limit) only if there are fewer, over all workers: else
+  /// false.
+  [[nodiscard]] bool take(std::uint32_t most = 0) noexcept;
+  /// Counts one less. Who waits for a place is told.
+  void give() noexcept;
 
   alignas(64) ServerLoad load;  // In a cache line of its own: the rest is read by all and seldom written.
 
@@ -104,7 +107,29 @@ class SharedPool : public std::enable_shared_from_this<SharedPool> {
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   /// Counts the changes of the pool's servers. A worker that sees another number looks at them all again.
   [[nodiscard]] std::uint64_t epoch() const noexcept { return epoch_.load(std::memory_order_acquire); }
-  void changed() noexcept { epoch_.fetch_add(1, std::memory_order_release); }
+  void changed() noexcept;
+
+  /// Somebody who wants to know of places that may have come free.
+  class Listener {
+   public:
+    /// Any thread, with the pool's list locked: to be quick, and to call nothing of the pool.
+    virtual void notify() = 0;
+
+   protected:
+    ~Listener() = default;
+  };
+  /// Requests and sessions that wait for a place, over all workers.
+  [[nodiscard]] std::uint32_t waiting() const noexcept { return waiting_.load(std::memory_order_seq_cst); }
+  /// Counts one more that waits, unless `most` do: then false.
+  [[nodiscard]] bool begin_wait(std::uint32_t most) noexcept;
+  void end_wait() noexcept { waiting_.fetch_sub(1, std::memory_order_seq_cst); }
+  /// From now on `listener` is told, until unlisten. Takes a lock; not for what need not wait.
+  void listen(Listener& listener);
+  void unlisten(Listener& listener) noexcept;
+  /// Tells all listeners that there may be places, if anybody waits.
+  void tell_waiting() noexcept {
+    if (waiting() != 0) tell_listeners();
+  }
 
   /// The server of that name, made if need be; it lives for as long as somebody holds it. Takes a lock: when
   /// a configuration comes into force, not for a request.
@@ -115,9 +140,14 @@ class SharedPool : public std::enable_shared_from_this<SharedPool> {
 
  private:
   const std::string name_;
+  void tell_listeners() noexcept;
+
   std::atomic<std::uint64_t> epoch_{1};
+  std::atomic<std::uint32_t> waiting_{0};
   std::mutex mutex_;  ///< Over the map only.
   std::map<std::string, std::weak_ptr<SharedServer>, std::less<>> servers_;
+  std::mutex listeners_mutex_;  ///< Over the list only.
+  std::vector<Listener*> listeners_;
 };
 
 /// All pools of the process that some configuration uses. Any thread.

@@ -2,11 +2,14 @@
 
 #include <utility>
 
+#include "pool/queue.h"
+
 namespace lintel::proxy {
 
 void ActiveExchange::end(EndReason why) noexcept {
   if (std::exchange(cut, true)) return;
   reason = why;
+  if (waiting) waiting->leave();
   for (ActiveAttempt* one = first_; one; one = one->next_) one->end(why);
 }
 

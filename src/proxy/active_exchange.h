@@ -4,6 +4,10 @@
 #include "net/cancel.h"
 #include "proxy/end_reason.h"
 
+namespace lintel::pool {
+class Waiter;
+}
+
 namespace lintel::proxy {
 
 class ActiveAttempt;
@@ -14,8 +18,9 @@ class ActiveExchange final : public http::ClientWatcher {
   bool abort_on_close = true;                    ///< The client's leaving cuts it; the pool's setting.
   bool cut = false;                              ///< Set once; what goes on ends, and no attempt follows.
   EndReason reason = EndReason::local_shutdown;  ///< Why, once it is cut.
+  pool::Waiter* waiting = nullptr;               ///< For a place with a server.
 
-  /// Cuts it off: each attempt ends.
+  /// Cuts it off: each attempt, and the wait for a place, ends.
   void end(EndReason why) noexcept;
   void on_client_left() noexcept override { end(EndReason::client_abort_response); }
 

@@ -1,5 +1,7 @@
 #include "proxy/attempt.h"
 
+#include <algorithm>
+
 #include "proxy/exchange.h"
 #include "proxy/upstream.h"
 
@@ -56,6 +58,7 @@ Task<AttemptResult> run_attempt(Attempts& at, std::uint32_t index) {
   if (!connection) co_return result;
   ServerStats& stats = *at.pool->server_stats[index];
   at.record.server = at.pool->pool.servers()[index].name;  // For the response's fields.
+  at.record.set_cookie = at.set_cookie(index);
   connection->start(client_settings(at.timeouts));
   active.upstream = connection.get();
   stats.active.add();
@@ -71,12 +74,24 @@ Task<AttemptResult> run_attempt(Attempts& at, std::uint32_t index) {
   co_return result;
 }
 
+/// For balancers by latency. An idle connection's end says nothing of how fast the server is.
+void note_latency(Attempts& at, std::uint32_t index, const AttemptResult& result, Nanos took) {
+  const Nanos now = at.worker.loop.now();
+  if (result.answered && at.record.first_byte >= 0) {
+    at.pool->pool.note_latency(index, at.record.first_byte, now);
+  } else if (is_server_failure(result.reason) && result.reason != EndReason::upstream_idle_closed) {
+    at.pool->pool.note_latency(index, std::max(took, pool::Pool::kFailed), now);
+  }
+}
+
 void note_attempt(Attempts& at, std::uint32_t index, const AttemptResult& result, Nanos begun) {
   const pool::Server& server = at.pool->pool.servers()[index];
   ServerStats& stats = *at.pool->server_stats[index];
   const int status = result.answered ? at.record.upstream_status : 0;
   at.record.server = server.name;
-  at.record.add_attempt({server.name, status, result.reason, at.worker.loop.now() - begun});
+  const Nanos took = at.worker.loop.now() - begun;
+  at.record.add_attempt({server.name, status, result.reason, took});
+  note_latency(at, index, result, took);
   stats.requests.add(static_cast<std::uint32_t>(status));
   if (is_server_failure(result.reason)) stats.errors.add(static_cast<std::uint32_t>(result.reason));
   if (at.record.first_byte >= 0 && result.answered) at.pool->stats->first_byte.observe(at.record.first_byte);

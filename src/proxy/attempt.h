@@ -5,6 +5,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <string_view>
 
 #include "http/transaction.h"
 #include "proxy/active_exchange.h"
@@ -43,10 +45,16 @@ struct Attempts {
   /// Once an idle connection was found dead only new ones are used, by other servers' turns too: what may
   /// have reached a server goes out once more and no oftener (RFC 9110, 9.2.2).
   bool fresh = false;
-  std::uint64_t hash = 0;  ///< Of what the pool tells requests apart by, if it does.
+  std::uint64_t hash = 0;            ///< Of what the pool tells requests apart by, if it does.
+  std::optional<std::uint32_t> own;  ///< The server that the request belongs to by its cookie.
 
   [[nodiscard]] pool::PickContext context() const noexcept {
     return {.tried = {tried.data(), tried_count}, .hash = hash, .now = worker.loop.now()};
+  }
+  /// What makes the client the server's, unless it is so already.
+  [[nodiscard]] std::string_view set_cookie(std::uint32_t server) const noexcept {
+    if (!pool->sticky || own == server) return {};
+    return pool->sticky->set_cookie(server, record.scheme == "https");
   }
   /// From now on the servers of `other` are tried.
   void turn_to(PoolContext& other) noexcept {

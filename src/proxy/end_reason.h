@@ -40,6 +40,8 @@ enum class EndReason : std::uint8_t {
   route_method_not_allowed,
   route_fault,
   pool_no_server,
+  pool_queue_full,
+  pool_timeout_queue,
   upstream_resolve,
   upstream_connect_refused,
   upstream_connect_timeout,

@@ -162,6 +162,7 @@ void complete_head(const Exchange& ex, http::ResponseHead& head) {
   edit_response(head.fields, ex.route, ex.record, ex.worker.scratch);
   // RFC 9110, 6.6.1: who receives a response without Date adds the time at which it came.
   if (!head.fields.find(http::FieldId::date)) head.fields.add("Date", ex.worker.workspace.http_date());
+  if (!ex.record.set_cookie.empty()) head.fields.add("Set-Cookie", ex.record.set_cookie);
   if (!ex.route.hsts.empty() && ex.record.scheme == "https") {
     head.fields.set("Strict-Transport-Security", ex.route.hsts);
   }

@@ -78,6 +78,16 @@ void explain_route(const ListenerContext& listener, const RouteContext& route, c
   }
 }
 
+/// Why a server gets nothing now, in a few words.
+std::string why_unused(const pool::Pool& pool, std::uint32_t index) {
+  const config::Server& server = pool.config().servers[index];
+  if (pool.servers()[index].state->address().empty()) return "no address";
+  if (server.weight == 0) return "weight 0";
+  if (server.backup) return "backup";
+  if (pool.tiers().group(index) != 0) return "priority " + std::to_string(server.priority);
+  return server.zone.empty() ? "no zone" : "zone " + server.zone;
+}
+
 void explain_pool(WorkerContext& worker, const RouteContext& route, const PoolContext& pool,
                   const http::RequestHead& request, std::string_view client, Explanation& told) {
   told.pool = pool.pool.config().name;
@@ -89,12 +99,25 @@ void explain_pool(WorkerContext& worker, const RouteContext& route, const PoolCo
   }
   told.pool_is_certain = route.split.size() < 2;
   if (route.fallback) told.fallback = route.fallback->pool.config().name;
-  for (const pool::Server& server : pool.pool.servers()) told.servers.push_back(server.name);
   pool::PickContext context{.tried = {}, .now = worker.loop.now()};
+  auto& servers = const_cast<pool::Pool&>(pool.pool);
+  for (std::uint32_t i = 0; i < pool.pool.servers().size(); ++i) {
+    const std::string& name = pool.pool.servers()[i].name;
+    if (servers.is_used(i, context.now)) {
+      told.servers.push_back(name);
+    } else {
+      told.standby.push_back(name + " (" + why_unused(pool.pool, i) + ')');
+    }
+  }
+  std::optional<std::uint32_t> own;
+  if (pool.sticky) {
+    own = pool.sticky->server_of(request.fields);
+    told.sticky = "cookie " + pool.sticky->name() + (own ? "" : ": the answer sets it");
+  }
   if (pool.pool.hashes()) context.hash = hash_key(pool.pool.config().balance.on, request, client);
-  const pool::Lease lease = const_cast<pool::Pool&>(pool.pool).take(context);
+  const pool::Lease lease = servers.take(context, own);
   if (lease) told.server = pool.pool.servers()[lease.server()].name;
-  told.server_is_certain = pool.pool.hashes() || told.servers.size() == 1;
+  told.server_is_certain = own || pool.pool.hashes() || told.servers.size() == 1;
 }
 
 void explain_answer(const Decision& decision, Explanation& told) {

@@ -52,9 +52,11 @@ struct Explanation {
       pools;  ///< Those that share the route's requests, "api (5 of 100)"; one: no split.
   bool pool_is_certain = true;
   std::string fallback;
-  std::string server;  ///< Empty: none can take it.
+  std::string sticky;                ///< How a cookie decides about the server; empty: it does not.
+  std::vector<std::string> standby;  ///< Servers of the pool that get nothing now, and why.
+  std::string server;                ///< Empty: none can take it.
   bool server_is_certain = true;
-  std::vector<std::string> servers;  ///< Of the pool.
+  std::vector<std::string> servers;  ///< Of the pool, those that get requests now.
 };
 
 /// Explains what `listener`, which belongs to the worker's generation, would do with a request that came over

@@ -1,8 +1,12 @@
 #include "proxy/forward.h"
 
+#include <string>
+
 #include "proxy/attempt.h"
+#include "proxy/exchange.h"
 #include "proxy/hash_key.h"
 #include "proxy/local_reply.h"
+#include "proxy/placing.h"
 
 namespace lintel::proxy {
 namespace {
@@ -26,6 +30,8 @@ int status_for(EndReason reason) noexcept {
     case EndReason::client_slow_response:
       return 0;
     case EndReason::pool_no_server:
+    case EndReason::pool_queue_full:
+    case EndReason::pool_timeout_queue:
     case EndReason::local_resource:
     case EndReason::local_shutdown:
       return 503;
@@ -42,12 +48,35 @@ void count_retry(Attempts& at, EndReason reason) {
   at.pool->stats->retries.add(static_cast<std::uint32_t>(reason));
 }
 
+/// Whether no server was so much as chosen.
+bool has_no_place(EndReason reason) noexcept {
+  return reason == EndReason::pool_no_server || reason == EndReason::pool_queue_full ||
+         reason == EndReason::pool_timeout_queue;
+}
+
+/// Waits for a place with a server. None: `result` is how it ends.
+Task<pool::Lease> wait_in_queue(Attempts& at, AttemptResult& result) {
+  if (at.active.abort_on_close) at.transaction.watch_client(&at.active, at.worker.loop.now() + kWatchAfter);
+  Placement placement =
+      co_await wait_for_place(at.worker, *at.pool, at.context(), at.own, at.active.waiting, at.record);
+  if (at.active.cut) {
+    result.reason = at.active.reason;
+    co_return pool::Lease();
+  }
+  // Where none is left for another attempt it is the last one's failure that counts.
+  if (placement.reason != EndReason::ok && placement.reason != EndReason::pool_no_server) {
+    result.reason = placement.reason;
+  }
+  co_return std::move(placement.lease);
+}
+
 Task<AttemptResult> try_servers(Attempts& at) {
   AttemptResult result;
   result.reason = EndReason::pool_no_server;
   const std::uint32_t most = at.pool->pool.config().retry.attempts;
   for (std::uint32_t servers = 0; servers < most; ++servers) {
-    const pool::Lease lease = at.pool->pool.take(at.context());
+    pool::Lease lease = at.pool->pool.take(at.context(), at.own);
+    if (!lease) lease = co_await wait_in_queue(at, result);
     if (!lease) co_return result;
     if (servers != 0) count_retry(at, result.reason);
     result = co_await attempt(at, lease.server());
@@ -68,6 +97,8 @@ Task<AttemptResult> forward_to(Attempts& at) {
   at.record.pool = pool.config().name;
   if (pool.hashes())
     at.hash = hash_key(pool.config().balance.on, at.transaction.request, at.record.client_ip);
+  at.own = std::nullopt;
+  if (at.pool->sticky) at.own = at.pool->sticky->server_of(at.transaction.request.fields);
   co_return co_await try_servers(at);
 }
 
@@ -79,8 +110,7 @@ Task<void> forward(WorkerContext& worker, const RouteContext& route, PoolContext
   Attempts at(worker, route, pool, transaction, active, client, record, transaction.buffered_body());
   AttemptResult result = co_await forward_to(at);
   // Nothing of the request has been sent, so its body is still there.
-  const bool unreached =
-      !result.answered && (result.reason == EndReason::pool_no_server || result.retry_other);
+  const bool unreached = !result.answered && (has_no_place(result.reason) || result.retry_other);
   if (unreached && route.fallback && route.fallback != &pool && !active.cut) {
     count_retry(at, result.reason);
     at.turn_to(*route.fallback);
@@ -96,6 +126,12 @@ Task<void> forward(WorkerContext& worker, const RouteContext& route, PoolContext
   }
   LocalReply reply;
   reply.status = status;
+  std::string seconds;
+  if (result.reason == EndReason::pool_queue_full || result.reason == EndReason::pool_timeout_queue) {
+    seconds = std::to_string(retry_after(*at.pool));
+    reply.field_name = "Retry-After";
+    reply.field_value = seconds;
+  }
   co_await send_local(worker, route, transaction, reply, record);
 }
 

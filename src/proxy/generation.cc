@@ -45,14 +45,16 @@ http::ServerSettings server_settings(const config::Listener& listener) {
 
 std::unique_ptr<PoolContext> build_pool(const config::Pool& config,
                                         const std::vector<SocketAddress>& addresses,
-                                        const tls::ClientContext* tls, WorkerContext& worker) {
+                                        const tls::ClientContext* tls, std::string_view zone,
+                                        WorkerContext& worker) {
   const std::string_view tls_identity = tls ? tls->identity() : std::string_view();
   auto context = std::make_unique<PoolContext>(PoolContext{
       pool::Pool(config, {.addresses = addresses,
                           .states = worker.server_states,
                           .shared = *worker.shared_pools,
                           .seed = worker.workspace.random.next(),
-                          .tls_identity = tls_identity}),
+                          .tls_identity = tls_identity,
+                          .zone = zone}),
       tls,
       worker.stats.pool(config.name),
       {},
@@ -62,6 +64,7 @@ std::unique_ptr<PoolContext> build_pool(const config::Pool& config,
     server.state->show_idle(std::shared_ptr<Gauge>(stats, &stats->idle));
     context->server_stats.push_back(stats);
   }
+  if (config.sticky) context->sticky.emplace(config, context->pool.servers());
   return context;
 }
 
@@ -165,7 +168,8 @@ std::shared_ptr<const Generation> Generation::build(std::shared_ptr<const Snapsh
   for (std::size_t i = 0; i < config.pools.size(); ++i) {
     const config::Pool& pool = config.pools[i];
     const tls::ClientContext* tls = generation->snapshot->tls.pool(pool.name);
-    generation->pools.push_back(build_pool(pool, generation->snapshot->addresses[i], tls, worker));
+    generation->pools.push_back(
+        build_pool(pool, generation->snapshot->addresses[i], tls, config.zone, worker));
   }
   for (const config::Listener& listener : config.listeners) {
     generation->listeners.push_back(build_listener(listener, *generation, worker));

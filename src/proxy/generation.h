@@ -16,6 +16,7 @@
 #include "proxy/access_log.h"
 #include "proxy/snapshot.h"
 #include "proxy/stats.h"
+#include "proxy/sticky.h"
 #include "route/rewrite.h"
 #include "route/router.h"
 #include "route/sni_router.h"
@@ -52,6 +53,7 @@ struct PoolContext {
   const tls::ClientContext* tls;  ///< Null: plain.
   std::shared_ptr<PoolStats> stats;
   std::vector<std::shared_ptr<ServerStats>> server_stats;  ///< In the order of pool.servers().
+  std::optional<StickyCookie> sticky{};
 };
 
 /// A pool of a split, and the sum of the weights up to and with its own.

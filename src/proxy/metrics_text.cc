@@ -277,6 +277,12 @@ void add_pools(Page& page, const StatsTotal& total) {
   page.histogram("lintel_upstream_ttfb_seconds",
                  "From a request sent to the first byte of the server's answer.");
   for (const auto& [name, sum] : total.pools) page.histogram_sample({{"pool", name}}, sum.first_byte);
+  page.gauge("lintel_pool_queue_depth",
+             "Requests and sessions that wait because every server has its max_connections.");
+  for (const auto& [name, sum] : total.pools) page.signed_sample({{"pool", name}}, sum.waiting);
+  page.histogram("lintel_pool_queue_seconds",
+                 "Time that requests and sessions waited for a place, if they did.");
+  for (const auto& [name, sum] : total.pools) page.histogram_sample({{"pool", name}}, sum.queue);
   page.counter("lintel_upstream_retries_total", "Attempts that were followed by another, by how they ended.");
   for (const auto& [name, sum] : total.pools) {
     for (const auto& [key, count] : sum.retries)

@@ -58,6 +58,9 @@ std::string_view proxy_error(EndReason reason) noexcept {  // NOLINT(readability
     case EndReason::route_respond:
     case EndReason::route_fault:
       return "proxy_internal_response";
+    case EndReason::pool_queue_full:
+    case EndReason::pool_timeout_queue:
+      return "connection_limit_reached";
     case EndReason::pool_no_server:
     case EndReason::upstream_connect_error:
       return "destination_unavailable";

@@ -38,6 +38,8 @@ struct Record {
   std::string_view route;   ///< Empty: none matched.
   std::string_view pool;    ///< Empty: answered here.
   std::string_view server;  ///< The last one tried.
+  /// That a client is to have from it, as Set-Cookie says it; empty: none.
+  std::string_view set_cookie;
 
   config::Protocol protocol = config::Protocol::http;
   // Of HTTP alone:

@@ -95,6 +95,8 @@ void add(StatsTotal::Sessions& sum, const SessionStats& stats) {
 void add(StatsTotal::Pool& sum, const PoolStats& stats) {
   add(sum.connect, stats.connect);
   add(sum.first_byte, stats.first_byte);
+  add(sum.queue, stats.queue);
+  sum.waiting += stats.waiting.value();
   add(sum.retries, stats.retries);
 }
 

@@ -121,6 +121,8 @@ struct alignas(64) SessionStats {
 struct alignas(64) PoolStats {
   DurationHistogram connect;
   DurationHistogram first_byte;
+  DurationHistogram queue;  ///< Waits for a place with a server, however they ended.
+  Gauge waiting;
   KeyedCounters retries;  ///< By EndReason of the attempt that was followed by another.
 };
 
@@ -201,6 +203,8 @@ struct StatsTotal {
   struct Pool {
     HistogramTotal connect;
     HistogramTotal first_byte;
+    HistogramTotal queue;
+    std::int64_t waiting = 0;
     std::map<std::uint32_t, std::uint64_t> retries;
   };
   struct Server {

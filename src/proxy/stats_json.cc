@@ -164,6 +164,8 @@ void add_pools(JsonWriter& json, const StatsTotal& total, const ProcessInfo& pro
     add_reasons(json, "retries", sum.retries);
     add_histogram(json, "connect", sum.connect);
     add_histogram(json, "first_byte", sum.first_byte);
+    json.key("waiting").signed_number(sum.waiting);
+    add_histogram(json, "queue", sum.queue);
     json.end_object();
   }
   json.end_array();

@@ -1,9 +1,11 @@
 #include "proxy/tcp_session.h"
 
+#include <algorithm>
 #include <array>
 
 #include "proxy/forwarded.h"
 #include "proxy/hash_key.h"
+#include "proxy/placing.h"
 #include "proxy/relay.h"
 #include "proxy/request_id.h"
 #include "proxy/upstream.h"
@@ -13,7 +15,7 @@ namespace {
 
 using net::Task;
 
-class TcpSession final : public Session {
+class TcpSession final : public Session, private net::Waiter {
  public:
   TcpSession(WorkerContext& worker, Sessions& sessions, Client& client) noexcept
       : Session(sessions),
@@ -30,6 +32,7 @@ class TcpSession final : public Session {
   void cut() noexcept override {
     cut_ = true;
     opening_.cancel();
+    if (waiting_) waiting_->leave();
     for (net::Stream* stream : {client_.stream.get(), server_.get()}) {
       if (!stream) continue;
       stream->cancel_read();
@@ -40,7 +43,9 @@ class TcpSession final : public Session {
  private:
   Task<EndReason> refuse_name();
   Task<EndReason> connect();
+  Task<EndReason> place(const pool::PickContext& context);
   Task<EndReason> attempt(std::uint32_t index);
+  void on_ready(net::Ready why) override;
   Task<void> relay_bytes();
   void finish();
 
@@ -58,7 +63,8 @@ class TcpSession final : public Session {
   pool::Lease lease_;
   RequestId id_;
   Record record_;
-  net::CancelToken opening_;  ///< Of the server's connection.
+  net::CancelToken opening_;         ///< Of the server's connection.
+  pool::Waiter* waiting_ = nullptr;  ///< For a place with a server.
   bool cut_ = false;
 };
 
@@ -97,9 +103,10 @@ Task<EndReason> TcpSession::connect() {
   const std::uint64_t hash = pool().pool.hashes() ? hash_client(client_.address()) : 0;
   const std::uint32_t most = pool().pool.config().retry.attempts;
   for (std::uint32_t servers = 0; servers < most; ++servers) {
-    lease_ =
-        pool().pool.take({.tried = {tried.data(), tried_count}, .hash = hash, .now = worker_.loop.now()});
-    if (!lease_) break;
+    const EndReason placed =
+        co_await place({.tried = {tried.data(), tried_count}, .hash = hash, .now = worker_.loop.now()});
+    // Of a second attempt it is the first one's failure that counts.
+    if (!lease_) co_return placed == EndReason::pool_no_server ? reason : placed;
     if (servers != 0) pool().stats->retries.add(static_cast<std::uint32_t>(reason));
     reason = co_await attempt(lease_.server());
     if (cut_) co_return EndReason::local_shutdown;
@@ -108,6 +115,30 @@ Task<EndReason> TcpSession::connect() {
     lease_.end();
   }
   co_return reason;
+}
+
+/// Takes a place with a server, after a wait if need be.
+Task<EndReason> TcpSession::place(const pool::PickContext& context) {
+  lease_ = pool().pool.take(context);
+  if (lease_) co_return EndReason::ok;
+  // What the client has sent stays where it is meanwhile; only that the connection breaks is of interest.
+  client_.stream->set_read_deadline(kNever);
+  client_.stream->set_idle_waiter(this);
+  Placement placement = co_await wait_for_place(worker_, pool(), context, std::nullopt, waiting_, record_);
+  client_.stream->set_idle_waiter(nullptr);
+  if (cut_) co_return EndReason::local_shutdown;
+  lease_ = std::move(placement.lease);
+  co_return placement.reason == EndReason::local_shutdown ? EndReason::client_abort_response
+                                                          : placement.reason;
+}
+
+/// Something has come from the client while it waits for a place.
+void TcpSession::on_ready(net::Ready /*why*/) {
+  if (client_.stream->peer_state() != net::PeerState::broken) {
+    client_.stream->set_idle_waiter(this);
+  } else if (waiting_) {
+    waiting_->leave();
+  }
 }
 
 Task<EndReason> TcpSession::attempt(std::uint32_t index) {
@@ -123,7 +154,10 @@ Task<EndReason> TcpSession::attempt(std::uint32_t index) {
   } else {
     if (!cut_) server_ = std::move(*stream);
   }
-  record_.add_attempt({server.name, 0, reason, worker_.loop.now() - begun});
+  const Nanos took = worker_.loop.now() - begun;
+  if (!cut_)
+    pool().pool.note_latency(index, stream ? took : std::max(took, pool::Pool::kFailed), worker_.loop.now());
+  record_.add_attempt({server.name, 0, reason, took});
   co_return reason;
 }
 

@@ -66,6 +66,10 @@ EndReason UdpSession::connect() {
   for (std::uint32_t most = pool.config().retry.attempts; record_.attempt_count < most;) {
     const Nanos now = owner_.worker_.loop.now();
     lease_ = pool.take({.tried = {tried_.data(), tried_count_}, .hash = hash, .now = now});
+    if (!lease_ && tried_count_ == 0 &&
+        pool.can_wait({.tried = {}, .hash = hash, .now = now}, std::nullopt)) {
+      reason = EndReason::pool_queue_full;  // Datagrams do not wait.
+    }
     if (!lease_) return reason;
     const std::uint32_t index = lease_.server();
     const pool::Server& server = pool.servers()[index];

@@ -24,7 +24,7 @@ pools:
   CHECK_FALSE(result.ok());
   CHECK(
       result.render() ==
-      R"(lintel.yaml:2:1: error: unknown key "lisners" (did you mean "listeners"? known keys: version, include, workers, admin, log, access_log, shutdown, listeners, pools)
+      R"(lintel.yaml:2:1: error: unknown key "lisners" (did you mean "listeners"? known keys: version, include, workers, zone, admin, log, access_log, shutdown, listeners, pools)
   lisners: []
   ^
 lintel.yaml:6:24: error: listeners[0].timeouts.header: "10" has no unit; a duration is a number with ms, s, m or h, for example 250ms, 5s, 1m30s
@@ -36,7 +36,7 @@ lintel.yaml:8:17: error: listeners[0].routes[0].match: unknown key "path_prefx" 
 lintel.yaml:9:15: error: listeners[0].routes[0].pool: there is no pool "apii" (did you mean "api"? pools are: api)
           pool: apii
                 ^
-lintel.yaml:12:14: error: pools.api.balance: unknown value "roundrobin" (did you mean "round-robin"? one of: round-robin, least-conn, random, two-choices, consistent-hash, maglev)
+lintel.yaml:12:14: error: pools.api.balance: unknown value "roundrobin" (did you mean "round-robin"? one of: round-robin, least-conn, random, two-choices, consistent-hash, maglev, peak-ewma)
       balance: roundrobin
                ^
 )");

@@ -1,0 +1,55 @@
+#include "proxy/placing.h"
+
+#include <algorithm>
+
+namespace lintel::proxy {
+namespace {
+
+EndReason reason_of(pool::WaitEnd end) noexcept {
+  switch (end) {
+    case pool::WaitEnd::placed:
+      return EndReason::ok;
+    case pool::WaitEnd::unavailable:
+      return EndReason::pool_no_server;
+    case pool::WaitEnd::full:
+      return EndReason::pool_queue_full;
+    case pool::WaitEnd::late:
+      return EndReason::pool_timeout_queue;
+    case pool::WaitEnd::left:
+      return EndReason::local_shutdown;
+  }
+  return EndReason::local_error;
+}
+
+}  // namespace
+
+net::Task<Placement> wait_for_place(WorkerContext& worker, PoolContext& pool, pool::PickContext context,
+                                    std::optional<std::uint32_t> own, pool::Waiter*& waiting,
+                                    Record& record) {
+  Placement placement;
+  if (!pool.pool.can_wait(context, own)) {
+    placement.reason = EndReason::pool_no_server;
+    co_return placement;
+  }
+  const Nanos begun = worker.loop.now();
+  const Nanos waited = std::max<Nanos>(record.queue, 0);
+  const Nanos left = std::max<Nanos>(to_nanos(pool.pool.config().queue.timeout) - waited, 0);
+  pool::Waiter waiter(pool.pool, context, own);
+  waiting = &waiter;
+  pool.stats->waiting.add();
+  const pool::WaitEnd end = co_await waiter.wait(begun + left);
+  pool.stats->waiting.sub();
+  waiting = nullptr;
+  record.queue = waited + worker.loop.now() - begun;
+  if (end != pool::WaitEnd::full) pool.stats->queue.observe(worker.loop.now() - begun);
+  placement.lease = waiter.lease();
+  placement.reason = reason_of(end);
+  co_return placement;
+}
+
+std::uint64_t retry_after(const PoolContext& pool) noexcept {
+  const std::int64_t milliseconds = pool.pool.config().queue.timeout.count();
+  return static_cast<std::uint64_t>(std::max<std::int64_t>((milliseconds + 999) / 1000, 1));
+}
+
+}  // namespace lintel::proxy
