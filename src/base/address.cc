@@ -212,6 +212,11 @@ int SocketAddress::family() const noexcept {
   return empty() ? AF_UNSPEC : storage_.ss_family;
 }
 
+void SocketAddress::set_port(std::uint16_t port) noexcept {
+  if (family() == AF_INET) reinterpret_cast<sockaddr_in*>(&storage_)->sin_port = htons(port);
+  if (family() == AF_INET6) reinterpret_cast<sockaddr_in6*>(&storage_)->sin6_port = htons(port);
+}
+
 std::uint16_t SocketAddress::port() const noexcept {
   switch (family()) {
     case AF_INET:

@@ -29,6 +29,8 @@ class SocketAddress {
   [[nodiscard]] bool empty() const noexcept { return length_ == 0; }
   /// 0 for Unix sockets.
   [[nodiscard]] std::uint16_t port() const noexcept;
+  /// Nothing for Unix sockets.
+  void set_port(std::uint16_t port) noexcept;
   [[nodiscard]] bool is_loopback() const noexcept;
 
   /// The IP without port and brackets ("10.0.0.1", "::1", IPv4-mapped shown as IPv4), "unix" for Unix

@@ -183,6 +183,13 @@ SocketAddress SocketStream::local() const noexcept {
   return {reinterpret_cast<sockaddr*>(&storage), length};
 }
 
+std::optional<PeerProcess> SocketStream::peer_process() const noexcept {
+  ucred who{};
+  socklen_t length = sizeof who;
+  if (peer().family() != AF_UNIX || getsockopt(fd_, SOL_SOCKET, SO_PEERCRED, &who, &length) != 0) return {};
+  return PeerProcess{who.uid, who.pid};
+}
+
 // --- SocketConnector
 
 namespace {

@@ -41,6 +41,7 @@ class SocketStream final : public Stream, private IoHandler {
   [[nodiscard]] bool can_splice() const noexcept override { return true; }
   [[nodiscard]] SocketAddress peer() const noexcept override;
   [[nodiscard]] SocketAddress local() const noexcept override;
+  [[nodiscard]] std::optional<PeerProcess> peer_process() const noexcept override;
 
  private:
   friend class SocketConnector;

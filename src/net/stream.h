@@ -8,6 +8,7 @@
 #include <coroutine>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -40,6 +41,12 @@ enum class PeerState : std::uint8_t {
 /// Resumes `frame`: at once from the loop, a turn later when it is canceled from some other coroutine's
 /// middle.
 void resume_waiter(Loop& loop, std::coroutine_handle<> frame, Ready why);
+
+/// Who is at the other end of a Unix socket, as the kernel knows it.
+struct PeerProcess {
+  std::uint32_t uid = 0;
+  std::int32_t pid = 0;
+};
 
 /// Something that waits for a stream: an awaiter, or the keeper of an idle connection.
 class Waiter {
@@ -265,6 +272,8 @@ class Stream : public Pooled {
   [[nodiscard]] virtual bool can_splice() const noexcept { return false; }
   [[nodiscard]] virtual SocketAddress peer() const noexcept = 0;
   [[nodiscard]] virtual SocketAddress local() const noexcept = 0;
+  /// Nothing on other transports than Unix sockets.
+  [[nodiscard]] virtual std::optional<PeerProcess> peer_process() const noexcept { return std::nullopt; }
 
  protected:
   /// Bytes read, 0 at the end, or a negative errno; -EAGAIN when nothing is there.
