@@ -1,6 +1,7 @@
 #include "app/admin.h"
 
 #include <array>
+#include <optional>
 #include <string>
 
 #include "base/buffer.h"
@@ -41,6 +42,10 @@ Reply metrics(const AdminView& view, std::string_view accept) {
                .fields = {{"Vary", "Accept"}}};
 }
 
+Reply pools(const AdminView& view, std::string_view) {
+  return pools_reply(view.servers(), view.now());
+}
+
 struct Page {
   std::string_view path;
   std::string_view what;
@@ -51,6 +56,7 @@ constexpr std::array kPages = {
     Page{"/healthz", "200 while the process runs", healthz},
     Page{"/readyz", "200 while it takes requests, 503 while it starts or drains", readyz},
     Page{"/v1/stats", "figures as JSON", stats},
+    Page{"/v1/pools", "servers and their states as JSON", pools},
     Page{"/metrics", "figures for Prometheus", metrics},
 };
 
@@ -67,16 +73,22 @@ Reply not_found(std::string_view path) {
 
 }  // namespace
 
-Reply admin_reply(const AdminView& view, http::Method method, std::string_view path,
-                  std::string_view accept) {
-  if (method != http::Method::get && method != http::Method::head) {
+Reply admin_reply(const AdminView& view, const AdminRequest& request) {
+  const bool reads = request.method == http::Method::get || request.method == http::Method::head;
+  if (const std::optional<ServerPath> path = ServerPath::parse(request.path)) {
+    if (reads) return server_reply(view.servers(), *path, view.now());
+    if (request.method == http::Method::patch)
+      return change_server(view.servers(), *path, request.body, request.from, view.now());
+    return problem(405, "servers are read with GET and changed with PATCH", {{"Allow", "GET, HEAD, PATCH"}});
+  }
+  if (!reads) {
     return Reply{
         .status = 405, .body = "only GET and HEAD are answered here\n", .fields = {{"Allow", "GET, HEAD"}}};
   }
   for (const Page& page : kPages) {
-    if (page.path == path) return page.make(view, accept);
+    if (page.path == request.path) return page.make(view, request.accept);
   }
-  return not_found(path);
+  return not_found(request.path);
 }
 
 }  // namespace lintel::app

@@ -8,6 +8,7 @@
 
 #include "app/commands_config.h"
 #include "app/commands_explain.h"
+#include "app/commands_server.h"
 #include "app/options.h"
 #include "app/server.h"
 
@@ -41,6 +42,8 @@ int dispatch(const Options& options) {
       return explain_command(options.explain, std::cout, std::cerr);
     case Verb::test:
       return test_command(options.suite, options.file, options.json, std::cout, std::cerr);
+    case Verb::server:
+      return server_command(options.server, std::cout, std::cerr);
     case Verb::schema:
       return schema_command(options.man, std::cout, std::cerr);
     case Verb::version:

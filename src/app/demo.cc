@@ -94,7 +94,7 @@ std::string demo_page(int server, std::uint64_t count, const DemoPorts& ports) {
 Demo::Demo(http::Workspace& workspace, std::uint16_t port) {
   ports_.web = port;
   for (int i = 0; i < 2; ++i) {
-    const auto respond = [this, i](const http::RequestHead& request) { return reply(i, request); };
+    const auto respond = [this, i](const LocalRequest& request) { return reply(i, request.head); };
     servers_[i] = std::make_unique<LocalServer>(workspace, respond);
   }
 }

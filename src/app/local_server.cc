@@ -16,14 +16,25 @@ struct LocalServer::Listening {
 };
 
 /// One client, linked into the server for as long as it is served.
-struct LocalServer::Connection {
+struct LocalServer::Connection final : http::Handler {
   Connection(LocalServer& s, net::StreamPtr c)
-      : server(s), stream(std::move(c)), http(*stream, s.workspace_, s) {
+      : server(s), stream(std::move(c)), http(*stream, s.workspace_, *this) {
     place = server.connections_.insert(server.connections_.end(), this);
   }
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
   ~Connection() { server.connections_.erase(place); }
+
+  [[nodiscard]] const http::ServerSettings& settings() override { return server.settings_; }
+  net::Task<void> serve(http::ServerTransaction& transaction) override {
+    return server.serve(*this, transaction);
+  }
+  net::Task<void> reject(http::ServerTransaction& transaction, http::Rejection rejection) override {
+    Reply reply;
+    reply.status = rejection.status;
+    reply.body = std::string(rejection.reason) + "\n";
+    return server.send(transaction, std::move(reply));
+  }
 
   LocalServer& server;
   net::StreamPtr stream;
@@ -75,15 +86,26 @@ net::Task<void> LocalServer::serve_connection(net::StreamPtr stream) {
   co_await connection.http.run();
 }
 
-net::Task<void> LocalServer::serve(http::ServerTransaction& transaction) {
-  return send(transaction, responder_(transaction.request));
-}
-
-net::Task<void> LocalServer::reject(http::ServerTransaction& transaction, http::Rejection rejection) {
-  Reply reply;
-  reply.status = rejection.status;
-  reply.body = std::string(rejection.reason) + "\n";
-  return send(transaction, std::move(reply));
+net::Task<void> LocalServer::serve(Connection& connection, http::ServerTransaction& transaction) {
+  transaction.set_body_limit(kMostBody);
+  http::BodyChunk chunk = transaction.buffered_body();
+  std::string body(chunk.bytes);
+  while (!chunk.last) {
+    const Result<http::BodyChunk> next = co_await transaction.read_body();
+    if (!next) {
+      const bool large = next.error().code == ErrorCode::too_large;
+      Reply reply;
+      reply.status = large ? 413 : 400;
+      reply.body = large ? "the body is larger than 64 KiB\n" : "the body is broken off\n";
+      co_return co_await send(transaction, std::move(reply));
+    }
+    chunk = *next;
+    body.append(chunk.bytes);
+  }
+  const net::Stream& stream = *connection.stream;
+  const bool is_unix = stream.local().family() == AF_UNIX;
+  const LocalRequest request{transaction.request, body, is_unix, stream.peer_process()};
+  co_await send(transaction, responder_(request));
 }
 
 net::Task<void> LocalServer::send(http::ServerTransaction& transaction, Reply reply) {

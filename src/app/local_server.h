@@ -7,7 +7,9 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -28,13 +30,23 @@ struct Reply {
   std::vector<std::pair<std::string, std::string>> fields{};  ///< Further header fields.
 };
 
-/// Makes the answer to a request; its body is not read. Called on the loop's thread.
-using Responder = std::function<Reply(const http::RequestHead&)>;
+/// A whole request, and who sent it.
+struct LocalRequest {
+  const http::RequestHead& head;
+  std::string_view body;
+  bool over_unix_socket = false;
+  std::optional<net::PeerProcess> sender;  ///< On a Unix socket.
+};
+
+/// Makes the answer to a request. Called on the loop's thread.
+using Responder = std::function<Reply(const LocalRequest&)>;
 
 /// Everything happens on the thread of `workspace.loop`. close() and a turn of the loop or join() must come
 /// before the destructor.
-class LocalServer final : private http::Handler {
+class LocalServer final {
  public:
+  static constexpr std::size_t kMostBody = 64 * 1024;
+
   LocalServer(http::Workspace& workspace, Responder responder);
   LocalServer(const LocalServer&) = delete;
   LocalServer& operator=(const LocalServer&) = delete;
@@ -56,9 +68,7 @@ class LocalServer final : private http::Handler {
   net::Task<void> accept_loop(Listening& listening);
   net::Task<void> serve_connection(net::StreamPtr stream);
 
-  [[nodiscard]] const http::ServerSettings& settings() override { return settings_; }
-  net::Task<void> serve(http::ServerTransaction& transaction) override;
-  net::Task<void> reject(http::ServerTransaction& transaction, http::Rejection rejection) override;
+  net::Task<void> serve(Connection& connection, http::ServerTransaction& transaction);
   net::Task<void> send(http::ServerTransaction& transaction, Reply reply);
 
   http::Workspace& workspace_;

@@ -56,6 +56,22 @@ constexpr std::array kVerbs = {
         "SUITE is a YAML file: config: FILE, and tests: a list of {request: METHOD URL, headers: {...},\n"
         "client_ip: ADDR, expect: {route, pool, server, path, host, headers, status, location}}.\n"
         "Exit codes: 0 all hold, 1 some do not or a file is invalid, 2 bad command line.\n"},
+    VerbInfo{
+        "server", Verb::server, "lintel server ACTION [POOL/SERVER]",
+        "show or change servers of a running daemon",
+        "  list [POOL]             all servers, or a pool's: state, health, weight, last check\n"
+        "  drain POOL/SERVER       no new requests; what goes on may end\n"
+        "  down POOL/SERVER        no requests at all\n"
+        "  ready POOL/SERVER       requests again\n"
+        "  weight POOL/SERVER [N]  another share of the requests; without N the configured one\n"
+        "  -c, --config FILE       the daemon's configuration, which names its admin endpoint; without it\n"
+        "                          /etc/lintel/lintel.yaml\n"
+        "  --admin ADDRESS         its admin endpoint: a Unix socket's path; for list also HOST:PORT\n"
+        "  --json                  print the daemon's answer as JSON\n"
+        "\n"
+        "Changes last until the daemon stops, over reloads too. Exit codes: 0 done, 1 configuration "
+        "invalid,\n"
+        "2 bad command line, 4 the daemon cannot be reached, 5 it refuses.\n"},
     VerbInfo{"schema", Verb::schema, "lintel schema [--man]", "print the JSON Schema of the configuration",
              "  --man               print the manual page lintel.yaml(5) instead\n"},
     VerbInfo{"version", Verb::version, "lintel version", "print the version, and what it was built with", ""},
@@ -91,6 +107,8 @@ std::vector<std::string_view> known_options(Verb verb) {
               "--listener", "--json",   "--help"};
     case Verb::test:
       return {"-c", "--config", "--json", "--help"};
+    case Verb::server:
+      return {"-c", "--config", "--admin", "--json", "--help"};
     case Verb::schema:
       return {"--man", "--help"};
     case Verb::version:
@@ -121,6 +139,7 @@ class Reader {
     if (error_.empty() && options_.verb == Verb::test && options_.suite.empty())
       fail("test needs a file with tests: " + std::string(info(Verb::test).usage));
     if (error_.empty() && options_.verb == Verb::explain) finish_explain();
+    if (error_.empty() && options_.verb == Verb::server) finish_server();
     if (!error_.empty()) return tl::unexpected(error_);
     return options_;
   }
@@ -130,7 +149,7 @@ class Reader {
 
   [[nodiscard]] bool takes_file() const {
     return options_.verb == Verb::run || options_.verb == Verb::check || options_.verb == Verb::explain ||
-           options_.verb == Verb::test;
+           options_.verb == Verb::test || options_.verb == Verb::server;
   }
 
   void finish_explain() {
@@ -141,6 +160,34 @@ class Reader {
     if (explain.method.empty()) explain.method = "GET";
     if (explain.file.empty() || explain.url.empty())
       fail("explain needs a configuration and a URL: " + std::string(info(Verb::explain).usage));
+  }
+
+  void finish_server() {
+    ServerArguments& server = options_.server;
+    server.file = std::exchange(options_.file, {});
+    server.json = std::exchange(options_.json, false);
+    if (server.action.empty()) {
+      fail("server needs to be told what to do: " + std::string(info(Verb::server).usage));
+    } else if (server.action != "list" && server.target.empty()) {
+      fail("server " + server.action + " needs a server: POOL/SERVER");
+    }
+  }
+
+  void server_operand(std::string_view word) {
+    ServerArguments& server = options_.server;
+    if (server.action.empty()) {
+      const std::vector<std::string_view> actions(kServerActions.begin(), kServerActions.end());
+      if (std::find(actions.begin(), actions.end(), word) == actions.end())
+        return fail("server: unknown action " + config::quote(word) + " (" + config::suggest(word, actions) +
+                    ")");
+      server.action = word;
+    } else if (server.target.empty()) {
+      server.target = word;
+    } else if (server.action == "weight" && server.weight.empty()) {
+      server.weight = word;
+    } else {
+      fail("server " + server.action + " takes no " + config::quote(word));
+    }
   }
 
   /// What stands behind an option, in the same word ("--sni=a.test") or the next.
@@ -180,8 +227,10 @@ class Reader {
 
   void option(std::string_view word) {
     const bool check = options_.verb == Verb::check;
-    const bool json = check || options_.verb == Verb::explain || options_.verb == Verb::test;
+    const bool json = check || options_.verb == Verb::explain || options_.verb == Verb::test ||
+                      options_.verb == Verb::server;
     if (options_.verb == Verb::explain && explain_option(word)) return;
+    if (options_.verb == Verb::server && takes_value(word, "--admin", options_.server.admin)) return;
     if (takes_file() && (word == "-c" || word == "--config")) {
       if (next_ == words_.size()) return fail(std::string(word) + " needs a file behind it");
       set_file(words_[next_++]);
@@ -203,6 +252,8 @@ class Reader {
     const std::optional<Verb> verb = verb_named(word);
     if (options_.verb == Verb::check) {
       set_file(word);
+    } else if (options_.verb == Verb::server) {
+      server_operand(word);
     } else if (options_.verb == Verb::test && options_.suite.empty()) {
       options_.suite = word;
     } else if (options_.verb == Verb::explain && options_.explain.method.empty()) {

@@ -9,10 +9,11 @@
 #include <tl/expected.hpp>
 
 #include "app/commands_explain.h"
+#include "app/commands_server.h"
 
 namespace lintel::app {
 
-enum class Verb : std::uint8_t { run, check, explain, test, schema, version, help };
+enum class Verb : std::uint8_t { run, check, explain, test, server, schema, version, help };
 
 struct Options {
   Verb verb = Verb::help;
@@ -22,6 +23,7 @@ struct Options {
   bool man = false;             ///< schema.
   ExplainArguments explain{};   ///< explain.
   std::string suite{};          ///< test: the file with the tests.
+  ServerArguments server{};     ///< server.
   Verb topic = Verb::help;      ///< help: what about; Verb::help: everything.
 
   friend bool operator==(const Options&, const Options&) = default;

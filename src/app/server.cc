@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <set>
 #include <utility>
 
 #include "app/server_prepared.h"
@@ -58,11 +59,8 @@ Server::Server(std::string file, std::uint16_t demo_port)
       demo_port_(demo_port),
       is_demo_(source_.name.empty()),
       workspace_(loop_, random_seed()),
-      admin_(workspace_, [this](const http::RequestHead& request) {
-        const AdminView view{[this] { return readiness(); }, [this] { return workers_.totals(); },
-                             [this] { return process_info(); }};
-        return admin_reply(view, request.method, request.text(request.path), request.fields.get("accept"));
-      }) {}
+      checks_(probe_tools_, random_seed()),
+      admin_(workspace_, [this](const LocalRequest& request) { return answer_admin(request); }) {}
 
 Server::~Server() {
   if (loader_.joinable()) loader_.join();
@@ -151,6 +149,32 @@ void Server::log_start() const {
                unsigned{demo_port_});
 }
 
+Reply Server::answer_admin(const LocalRequest& request) {
+  const AdminView view{[this] { return readiness(); }, [this] { return workers_.totals(); },
+                       [this] { return process_info(); }, [this] { return server_entries(); },
+                       [this] { return loop_.now(); }};
+  return admin_reply(view, {.method = request.head.method,
+                            .path = request.head.text(request.head.path),
+                            .accept = request.head.fields.get("accept"),
+                            .body = request.body,
+                            .from = {request.over_unix_socket, request.sender}});
+}
+
+std::vector<ServerEntry> Server::server_entries() const {
+  std::vector<ServerEntry> entries;
+  if (!snapshot_) return entries;
+  std::set<proxy::NamePair> seen;
+  for (const config::Pool& pool : snapshot_->config.pools) {
+    for (const config::Server& server : pool.servers) {
+      const proxy::NamePair names(pool.name, server.address.to_string());
+      if (!seen.insert(names).second) continue;  // Listed twice.
+      entries.push_back(
+          {pool.name, names.second, server.weight, servers_.at(names), checks_.findings(names)});
+    }
+  }
+  return entries;
+}
+
 // --- The end
 
 void Server::stop(bool bounded) {
@@ -202,8 +226,10 @@ void Server::cut() {
 net::Task<void> Server::end() {
   stop_deadline_.clear();
   admin_.close();
+  checks_.stop();
   if (demo_) demo_->close();
   co_await admin_.join();
+  co_await checks_.join();
   if (demo_) co_await demo_->join();
   loop_.stop();
 }
@@ -240,12 +266,31 @@ proxy::ProcessInfo Server::process_info() const {
       info.certificates.push_back({listener, std::move(one.name), std::move(one.kind), one.not_after});
     }
   }
+  add_conditions(info);
+  return info;
+}
+
+void Server::add_conditions(proxy::ProcessInfo& info) const {
   for (const config::Pool& pool : snapshot_->config.pools) {
     for (const config::Server& server : pool.servers) {
-      info.server_weights[{pool.name, server.address.to_string()}] = server.weight;
+      const proxy::NamePair names(pool.name, server.address.to_string());
+      const pool::SharedServer& shared = *servers_.at(names);
+      info.server_weights[names] = shared.weight().value_or(server.weight);
+      proxy::ServerCondition& condition = info.servers[names];
+      condition.up = shared.health() == pool::Health::up;
+      condition.state = admin_state_name(shared.admin());
+      const health::Findings* findings = checks_.findings(names);
+      if (findings == nullptr) continue;
+      condition.is_checked = true;
+      condition.went_up = findings->went_up;
+      condition.went_down = findings->went_down;
+      condition.checks_passed = findings->passed;
+      condition.checks_failed = findings->failed;
+      condition.last_passed = findings->last.passed;
+      condition.last_reason = findings->last.reason;
+      condition.last_duration_ns = findings->last_duration;
     }
   }
-  return info;
 }
 
 }  // namespace lintel::app

@@ -16,6 +16,7 @@
 #include "app/sockets.h"
 #include "app/worker_set.h"
 #include "base/line_log.h"
+#include "health/checks.h"
 #include "http/workspace.h"
 #include "net/loop.h"
 #include "net/scope.h"
@@ -59,6 +60,7 @@ class Server {
   void commit(Prepared prepared);
   void commit_admin(Prepared& prepared);
   void commit_servers();
+  void commit_checks(const std::map<proxy::NamePair, std::shared_ptr<pool::SharedServer>>& before);
   [[nodiscard]] std::vector<std::shared_ptr<Publication>> publications(Prepared& prepared);
   void in_force();
   void end_old_access_log();
@@ -75,6 +77,9 @@ class Server {
 
   [[nodiscard]] Readiness readiness() const noexcept;
   [[nodiscard]] proxy::ProcessInfo process_info() const;
+  [[nodiscard]] Reply answer_admin(const LocalRequest& request);
+  [[nodiscard]] std::vector<ServerEntry> server_entries() const;
+  void add_conditions(proxy::ProcessInfo& info) const;
 
   ConfigSource source_;
   std::uint16_t demo_port_;
@@ -82,9 +87,12 @@ class Server {
 
   net::Loop loop_;
   http::Workspace workspace_;
+  net::SocketConnector connector_{loop_};
+  const health::ProbeTools probe_tools_{loop_, connector_, workspace_};
   net::Signals signals_{loop_};
   net::Scope scope_;
   WorkerSet workers_{loop_};
+  health::Checks checks_;
   LocalServer admin_;
   std::optional<Demo> demo_;
 

@@ -188,7 +188,36 @@ void Server::commit_servers() {
       servers[{pool.name, name}] = shared->server(name);
     }
   }
-  servers_ = std::move(servers);
+  servers_.swap(servers);
+  commit_checks(servers);
+}
+
+/// Has the servers checked that the configuration wants checked. `before`: those that there were.
+void Server::commit_checks(const std::map<proxy::NamePair, std::shared_ptr<pool::SharedServer>>& before) {
+  std::vector<health::Target> targets;
+  for (std::size_t i = 0; i < snapshot_->config.pools.size(); ++i) {
+    const config::Pool& pool = snapshot_->config.pools[i];
+    if (!pool.health_check) continue;
+    const auto tls = snapshot_->tls.pools.find(pool.name);
+    for (std::size_t j = 0; j < pool.servers.size(); ++j) {
+      const SocketAddress& address = snapshot_->addresses[i][j];
+      if (address.empty()) continue;  // Nobody can go there anyway.
+      health::Target target;
+      target.subject.pool = pool.name;
+      target.subject.server = pool.servers[j].address.to_string();
+      target.subject.host = pool.servers[j].address.host;
+      target.subject.address = address;
+      if (pool.health_check->port) target.subject.address.set_port(*pool.health_check->port);
+      target.subject.check = *pool.health_check;
+      target.subject.proxy_protocol = pool.proxy_protocol;
+      if (tls != snapshot_->tls.pools.end()) target.subject.tls = tls->second;
+      const proxy::NamePair names(pool.name, target.subject.server);
+      target.shared = servers_.at(names);
+      target.is_new = !before.contains(names);
+      targets.push_back(std::move(target));
+    }
+  }
+  checks_.update(std::move(targets));
 }
 
 std::vector<std::shared_ptr<Publication>> Server::publications(Prepared& prepared) {

@@ -4,7 +4,6 @@
 // schema (config/schema.cc) names each member once with its type, unit, range and help. The model knows
 // nothing of sockets, coroutines or HTTP parsing.
 
-#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -12,38 +11,10 @@
 #include <vector>
 
 #include "base/address.h"
+#include "config/model_health.h"
+#include "config/model_values.h"
 
 namespace lintel::config {
-
-using std::chrono::milliseconds;
-using namespace std::chrono_literals;
-
-/// A size in bytes. A type of its own, so that a size is never mistaken for a count.
-struct Bytes {
-  std::uint64_t value = 0;
-  friend auto operator<=>(Bytes, Bytes) = default;
-};
-constexpr Bytes operator""_KiB(unsigned long long n) {
-  return Bytes{n * 1024};
-}
-constexpr Bytes operator""_MiB(unsigned long long n) {
-  return Bytes{n * 1024 * 1024};
-}
-
-/// Bytes per second.
-struct ByteRate {
-  std::uint64_t value = 0;
-  friend auto operator<=>(ByteRate, ByteRate) = default;
-};
-
-/// Where a value stood in the files, for messages that are found after loading. Line and column count from 1.
-/// Two places always compare equal: moving a setting within its file does not change a configuration.
-struct Place {
-  std::string file;
-  int line = 0;
-  int column = 0;
-  friend bool operator==(const Place&, const Place&) { return true; }
-};
 
 enum class LogLevel : std::uint8_t { trace, debug, info, warn, error, critical };
 enum class LogFormat : std::uint8_t { text, json };
@@ -130,13 +101,6 @@ struct PoolTimeouts {
   milliseconds idle = 60s;        ///< Between two reads or writes of a body.
   milliseconds tunnel_idle = 1h;  ///< Both directions of a TCP session, or after an upgrade, silent.
   friend bool operator==(const PoolTimeouts&, const PoolTimeouts&) = default;
-};
-
-/// A header field and its value, in which variables may stand (route/template.h).
-struct HeaderValue {
-  std::string name;
-  std::string value;
-  friend bool operator==(const HeaderValue&, const HeaderValue&) = default;
 };
 
 struct HeaderEdits {
@@ -463,6 +427,7 @@ struct Pool {
   std::optional<PoolTls> tls;  ///< Absent: plain.
   PoolKeepalive keepalive;
   Retry retry;
+  std::optional<HealthCheck> health_check;  ///< Absent: every server is held for well.
   Place place;
   friend bool operator==(const Pool&, const Pool&) = default;
 };

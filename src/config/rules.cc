@@ -365,6 +365,11 @@ constexpr Rule kRules[] = {
      "gives a warning.",
      rule::sticky_fits},
     {"queue_has_use", "A queue in a pool without max_connections gives a warning.", rule::queue_has_use},
+    {"check_fits_type", "A health check has only settings that its type knows.", rule::check_fits_type},
+    {"check_is_complete",
+     "An exec check has a command; an http check names its host by host; servers on Unix sockets have no port "
+     "to be checked in place of their own; a timeout longer than the interval gives a warning.",
+     rule::check_is_complete},
     {"routes_reachable",
      "A route whose every request is taken by routes before it never matches, which gives a warning.",
      rule::routes_reachable},

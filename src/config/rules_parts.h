@@ -92,4 +92,10 @@ void sticky_fits(const Config& config, Report& report);
 void queue_has_use(const Config& config, Report& report);
 }  // namespace rule
 
+/// The rules of health checks (rules_health.cc).
+namespace rule {
+void check_fits_type(const Config& config, Report& report);
+void check_is_complete(const Config& config, Report& report);
+}  // namespace rule
+
 }  // namespace lintel::config

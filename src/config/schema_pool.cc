@@ -188,6 +188,89 @@ const ObjectType& balance_type() {
   return type;
 }
 
+const ObjectType& check_header_type() {
+  static const ObjectType type = object<HeaderValue>(
+      "check_header", {field(&HeaderValue::value, "value", text(kFieldValue), "The value of the field.")},
+      "value");
+  return type;
+}
+
+/// What only checks of one type or two have; the rule check_fits_type says which.
+std::vector<Field> check_details() {
+  return {
+      field(&HealthCheck::method, "method", text(kMethod), "The method, for http; GET if not given."),
+      field(&HealthCheck::path, "path", text(kRedirectPath),
+            "The path, for http, with a query or without; / if not given.")
+          .example("/healthz"),
+      field(&HealthCheck::host, "host", text(kHost), "The Host, for http; without it the server's address.")
+          .example("www.example.com"),
+      field(&HealthCheck::headers, "headers", named(check_header_type(), kToken),
+            "Further header fields of the request, for http.")
+          .example("{X-Check: \"1\"}"),
+      field(&HealthCheck::expect, "expect", one_or_many(text(kStatuses)),
+            "The statuses that are well, for http; 2xx if not given.")
+          .example("[200-299, 404]"),
+      field(
+          &HealthCheck::expect_header, "expect_header", named(check_header_type(), kToken),
+          "A header field that the answer must have with this value, for http; without a value any will do.")
+          .example("{X-Ready: \"yes\"}"),
+      field(&HealthCheck::expect_body, "expect_body", text(kAnyText),
+            "What must stand somewhere in the first 64 KiB of the answer's body, for http.")
+          .example("ready"),
+      field(&HealthCheck::send, "send", text(kBytes),
+            R"(What is sent, for tcp; \r, \n, \t, \0, \\ and \xNN stand for one byte each.)")
+          .example(R"('status\r\n')"),
+      field(&HealthCheck::expect_text, "expect_text", text(kBytes),
+            "What must come within the first 16 KiB that the server sends, for tcp; escapes as in send.")
+          .example("ok"),
+      field(&HealthCheck::user, "user", text(kAnyText),
+            "The role or account that postgres and mysql checks introduce themselves as, lintel if not "
+            "given; it needs no rights, "
+            "and "
+            "no password is sent."),
+      field(&HealthCheck::command, "command", one_or_many(text(kAnyText)),
+            "The program, with its whole path, and its arguments, for exec; run without a shell, with the "
+            "server "
+            "in LINTEL_SERVER, LINTEL_HOST, LINTEL_PORT and LINTEL_POOL. Exit status 0 is well.")
+          .example("[/usr/local/bin/check-db, --replica]"),
+  };
+}
+
+std::vector<Field> check_fields() {
+  std::vector<Field> fields = {
+      field(&HealthCheck::type, "type", choice({"http", "tcp", "redis", "postgres", "mysql", "smtp", "exec"}),
+            "http: one request, over TLS where the pool speaks it; tcp: connecting, and what send and "
+            "expect_text "
+            "say; redis, postgres, mysql, smtp: whether the server speaks that and takes clients; exec: a "
+            "program "
+            "of yours.")
+          .required()
+          .example("http"),
+      field(&HealthCheck::interval, "interval", duration(10ms, kLongest),
+            "Time from one check of a server to the next."),
+      field(&HealthCheck::fast_interval, "fast_interval", duration(10ms, kLongest),
+            "The same, if it is shorter, while the last checks differ from the server's state."),
+      field(&HealthCheck::timeout, "timeout", duration(1ms, 1h), "Time that a whole check may take."),
+      field(&HealthCheck::jitter, "jitter", percent(0, 50),
+            "How much an interval is longer or shorter, by chance, so that checks do not come all at once."),
+      field(&HealthCheck::rise, "rise", integer(1, 100),
+            "How many checks in a row must pass before a server that was down gets requests again."),
+      field(&HealthCheck::fall, "fall", integer(1, 100),
+            "How many checks in a row must fail before a server gets no more requests."),
+      field(&HealthCheck::initial, "initial", choice({"down", "up"}),
+            "Whether a new server gets requests before its first check. With down, one check that passes is "
+            "enough. What the pool had before a reload keeps its state."),
+      field(&HealthCheck::port, "port", integer(1, 65535), "The port that is checked, if not the server's."),
+  };
+  for (Field& field : check_details()) fields.push_back(std::move(field));
+  return fields;
+}
+
+const ObjectType& health_check_type() {
+  static const ObjectType type = object<HealthCheck>("health_check", check_fields(), "type");
+  return type;
+}
+
 }  // namespace
 
 const ObjectType& pool_type() {
@@ -231,6 +314,10 @@ const ObjectType& pool_type() {
           field(&Pool::keepalive, "keepalive", object_of(pool_keepalive_type()),
                 "Unused connections to servers."),
           field(&Pool::retry, "retry", object_of(retry_type()), "What happens when a server fails."),
+          field(&Pool::health_check, "health_check", object_of(health_check_type()),
+                "How it is found out, again and again, whether a server is well; without it every server is "
+                "held for well. \"health_check: tcp\" is short for the type alone.")
+              .example("{type: http, path: /healthz, expect: 2xx}"),
       });
   return type;
 }

@@ -5,6 +5,7 @@
 
 #include "base/address.h"
 #include "config/model.h"
+#include "config/units.h"
 
 namespace lintel::config {
 namespace {
@@ -176,6 +177,14 @@ bool accept_file(std::string& value, std::string& why) {
   return false;
 }
 
+bool accept_statuses(std::string& value, std::string& why) {
+  return parse_statuses(value, why).has_value();
+}
+
+bool accept_bytes(std::string& value, std::string& why) {
+  return parse_bytes(value, why).has_value();
+}
+
 }  // namespace
 
 const TextFormat kAnyText = {"text", "", accept_any};
@@ -195,6 +204,9 @@ const TextFormat kFieldValue = {"a header value", "^[!-~]([ -~]*[!-~])?$", accep
 const TextFormat kFileTarget = {"stdout, stderr or a file's path", "^.+$", accept_file};
 const TextFormat kGlob = {"a file name or pattern", "^.+$", accept_file};
 const TextFormat kFile = {"a file's path", "^.+$", accept_file};
+const TextFormat kStatuses = {"an HTTP status, such as 2xx, 200-299 or 404",
+                              "^([1-5]xx|[1-5][0-9]{2}(-[1-5][0-9]{2})?)$", accept_statuses};
+const TextFormat kBytes = {R"(text with escapes such as \r\n)", "", accept_bytes};
 const TextFormat kAlpn = {"a protocol's name, such as http/1.1", "^[!-~]{1,255}$", accept_alpn};
 
 }  // namespace lintel::config

@@ -30,6 +30,8 @@ extern const TextFormat kFieldValue;    ///< Printable ASCII, as a header field'
 extern const TextFormat kFileTarget;    ///< "stdout", "stderr" or a file's path.
 extern const TextFormat kGlob;          ///< A file name or glob.
 extern const TextFormat kFile;          ///< A file's path.
+extern const TextFormat kStatuses;      ///< HTTP statuses: "2xx", "200-299", "404".
+extern const TextFormat kBytes;         ///< Any bytes, with escapes (units.h, parse_bytes).
 extern const TextFormat kAlpn;          ///< A protocol's name in ALPN: a token of at most 255 characters.
 
 }  // namespace lintel::config

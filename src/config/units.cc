@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <limits>
 
 #include "config/diagnostic.h"
@@ -203,6 +204,55 @@ std::string format_size(Bytes value) {
     }
   }
   return "0B";
+}
+
+std::optional<StatusRange> parse_statuses(std::string_view text, std::string& why) {
+  const auto number = [](std::string_view digits) {
+    int value = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    const bool whole = error == std::errc() && end == digits.data() + digits.size() && digits.size() == 3;
+    return whole && value >= 100 && value <= 599 ? value : 0;
+  };
+  StatusRange range;
+  if (text.size() == 3 && text.ends_with("xx")) {
+    range.first = number(std::string(1, text.front()) + "00");
+    range.last = range.first + 99;
+  } else {
+    const std::size_t dash = std::min(text.find('-'), text.size());
+    range.first = number(text.substr(0, dash));
+    range.last = dash == text.size() ? range.first : number(text.substr(dash + 1));
+  }
+  if (range.first != 0 && range.first <= range.last) return range;
+  why = "is no HTTP status; write for example 2xx, 200-299 or 404";
+  return std::nullopt;
+}
+
+std::optional<std::string> parse_bytes(std::string_view text, std::string& why) {
+  constexpr std::string_view kNames = "rnt0\\";
+  constexpr std::string_view kBytes("\r\n\t\0\\", 5);
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '\\') {
+      out += text[i];
+      continue;
+    }
+    const std::string_view rest = text.substr(i + 1);
+    if (const std::size_t named = rest.empty() ? kNames.npos : kNames.find(rest.front());
+        named != kNames.npos) {
+      out += kBytes[named];
+      ++i;
+      continue;
+    }
+    unsigned byte = 0;
+    if (rest.size() < 3 || rest.front() != 'x' ||
+        std::from_chars(rest.data() + 1, rest.data() + 3, byte, 16).ptr != rest.data() + 3) {
+      why = R"(has a \ that begins none of \r, \n, \t, \0, \xNN and \\)";
+      return std::nullopt;
+    }
+    out += static_cast<char>(byte);
+    i += 3;
+  }
+  return out;
 }
 
 }  // namespace lintel::config

@@ -24,6 +24,17 @@ namespace lintel::config {
 /// true/false, on/off, yes/no in any of YAML's cases (on, On, ON).
 [[nodiscard]] std::optional<bool> parse_boolean(std::string_view text);
 
+/// HTTP statuses, both ends included.
+struct StatusRange {
+  int first = 0;
+  int last = 0;
+  [[nodiscard]] bool contains(int status) const { return first <= status && status <= last; }
+};
+/// "404", "2xx", "200-299".
+[[nodiscard]] std::optional<StatusRange> parse_statuses(std::string_view text, std::string& why);
+/// Any bytes as text: \r, \n, \t, \0, \xNN and \\ stand for one byte each.
+[[nodiscard]] std::optional<std::string> parse_bytes(std::string_view text, std::string& why);
+
 /// The shortest exact form with one unit: "250ms", "75s", "90m", "0s".
 [[nodiscard]] std::string format_duration(milliseconds value);
 /// The largest exact unit: "64KiB", "1500B".

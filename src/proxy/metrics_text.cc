@@ -313,9 +313,41 @@ void add_servers(Page& page, const StatsTotal& total, const ProcessInfo& process
     page.signed_sample({{"pool", names.first}, {"server", names.second}, {"state", "active"}}, sum.active);
     page.signed_sample({{"pool", names.first}, {"server", names.second}, {"state", "idle"}}, sum.idle);
   }
-  page.gauge("lintel_server_weight", "A server's configured share of its pool.");
+  page.gauge("lintel_server_weight", "A server's share of its pool, as configured or set at run time.");
   for (const auto& [names, weight] : process.server_weights) {
     page.sample({{"pool", names.first}, {"server", names.second}}, weight);
+  }
+}
+
+void add_health(Page& page, const ProcessInfo& process) {
+  page.gauge("lintel_server_up", "1 while a server's health check says that it is well, or it has none.");
+  for (const auto& [names, server] : process.servers) {
+    page.sample({{"pool", names.first}, {"server", names.second}}, server.up ? 1 : 0);
+  }
+  page.gauge("lintel_server_state", "1 for what an operator wants of a server: ready, drain or down.");
+  for (const auto& [names, server] : process.servers) {
+    page.sample({{"pool", names.first}, {"server", names.second}, {"state", server.state}}, 1);
+  }
+  page.counter("lintel_server_health_transitions_total",
+               "Times that a health check found a server up or down.");
+  for (const auto& [names, server] : process.servers) {
+    if (!server.is_checked) continue;
+    page.sample({{"pool", names.first}, {"server", names.second}, {"to", "up"}}, server.went_up);
+    page.sample({{"pool", names.first}, {"server", names.second}, {"to", "down"}}, server.went_down);
+  }
+  page.counter("lintel_server_checks_total", "Health checks by their result.");
+  for (const auto& [names, server] : process.servers) {
+    if (!server.is_checked) continue;
+    page.sample({{"pool", names.first}, {"server", names.second}, {"result", "passed"}},
+                server.checks_passed);
+    page.sample({{"pool", names.first}, {"server", names.second}, {"result", "failed"}},
+                server.checks_failed);
+  }
+  page.gauge("lintel_server_check_duration_seconds", "How long the last health check took.");
+  for (const auto& [names, server] : process.servers) {
+    if (server.last_reason.empty()) continue;
+    page.sample({{"pool", names.first}, {"server", names.second}},
+                static_cast<std::uint64_t>(server.last_duration_ns), 9);
   }
 }
 
@@ -358,6 +390,7 @@ void format_metrics(Buffer& out, const StatsTotal& total, const ProcessInfo& pro
   add_sessions(page, total);
   add_pools(page, total);
   add_servers(page, total, process);
+  add_health(page, process);
   page.counter("lintel_end_reason_total", "Requests, tunnels, TCP and UDP sessions by how they ended.");
   for (const EndReasonInfo& info : end_reasons()) {
     page.sample({{"reason", info.token}}, total.end_reasons[static_cast<std::size_t>(info.reason)]);

@@ -230,6 +230,20 @@ struct CertificateExpiry {
   std::int64_t not_after = 0;  ///< Seconds since 1970.
 };
 
+/// What is known of a server beside the workers' counts.
+struct ServerCondition {
+  bool up = true;             ///< By its health check; true without one.
+  std::string_view state;     ///< What an operator wants of it: "ready", "drain", "down".
+  bool is_checked = false;    ///< The rest is of its health check.
+  std::uint64_t went_up = 0;  ///< Times.
+  std::uint64_t went_down = 0;
+  std::uint64_t checks_passed = 0;
+  std::uint64_t checks_failed = 0;
+  bool last_passed = false;
+  std::string last_reason;  ///< In words; empty: there was no check yet.
+  std::int64_t last_duration_ns = 0;
+};
+
 /// What the process knows beside the workers' counts, for the pages that show both.
 struct ProcessInfo {
   std::string version;
@@ -246,7 +260,9 @@ struct ProcessInfo {
   std::uint64_t access_log_lost_bytes = 0;  ///< That could not be written.
   std::uint64_t error_log_dropped = 0;      ///< Lines.
   std::vector<CertificateExpiry> certificates;
-  std::map<NamePair, std::uint32_t> server_weights;  ///< By (pool, server), of the configuration in force.
+  /// By (pool, server), of the configuration in force.
+  std::map<NamePair, std::uint32_t> server_weights;
+  std::map<NamePair, ServerCondition> servers;
 };
 
 }  // namespace lintel::proxy

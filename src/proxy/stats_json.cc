@@ -135,6 +135,23 @@ void add_sessions(JsonWriter& json, const StatsTotal& total) {
   json.end_array();
 }
 
+void add_condition(JsonWriter& json, const ServerCondition& condition) {
+  json.key("state").text(condition.state);
+  json.key("up").boolean(condition.up);
+  if (!condition.is_checked) return;
+  json.key("health_check").begin_object();
+  json.key("passed").number(condition.checks_passed);
+  json.key("failed").number(condition.checks_failed);
+  json.key("went_up").number(condition.went_up);
+  json.key("went_down").number(condition.went_down);
+  if (!condition.last_reason.empty()) {
+    json.key("last_passed").boolean(condition.last_passed);
+    json.key("last_reason").text(condition.last_reason);
+    json.key("last_duration_ms").decimal(static_cast<std::uint64_t>(condition.last_duration_ns) / 1000);
+  }
+  json.end_object();
+}
+
 void add_servers(JsonWriter& json, const std::string& pool, const StatsTotal& total,
                  const ProcessInfo& process) {
   json.key("servers").begin_array();
@@ -145,6 +162,8 @@ void add_servers(JsonWriter& json, const std::string& pool, const StatsTotal& to
     json.key("name").text(it->first.second);
     const auto weight = process.server_weights.find(it->first);
     if (weight != process.server_weights.end()) json.key("weight").number(weight->second);
+    const auto condition = process.servers.find(it->first);
+    if (condition != process.servers.end()) add_condition(json, condition->second);
     add_requests(json, sum.requests);
     add_reasons(json, "errors", sum.errors);
     json.key("sessions").number(sum.sessions);

@@ -11,12 +11,13 @@ namespace {
 
 AdminView view_of(Readiness readiness) {
   return {[readiness] { return readiness; }, [] { return proxy::StatsTotal{}; },
-          [] { return proxy::ProcessInfo{}; }};
+          [] { return proxy::ProcessInfo{}; }, [] { return std::vector<ServerEntry>(); },
+          [] { return Nanos{0}; }};
 }
 
 Reply ask(http::Method method, std::string_view path, Readiness readiness = Readiness::ready,
           std::string_view accept = "") {
-  return admin_reply(view_of(readiness), method, path, accept);
+  return admin_reply(view_of(readiness), {.method = method, .path = path, .accept = accept});
 }
 
 TEST_CASE("the admin endpoint's pages") {

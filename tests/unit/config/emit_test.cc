@@ -70,7 +70,17 @@ pools:
     timeouts: {first_byte: 1s, idle: 2s, tunnel_idle: 3s}
     keepalive: {idle: 0s, max_idle: 0}
     retry: {attempts: 1}
-  off-peak: {servers: ["[::1]:80"]}
+  off-peak: {servers: ["[::1]:80"], health_check: tcp}
+  p-2:
+    servers: ["10.0.0.1:80"]
+    health_check: {type: http, interval: 1s, fast_interval: 10ms, timeout: 1s, jitter: 0%, rise: 1, fall: 1, initial: up,
+                   port: 8080, method: HEAD, path: "/x?y=1", host: a.test, headers: {X-A: b}, expect: [200-299, 404],
+                   expect_header: {X-B: c, X-C: }, expect_body: "ok\n"}
+  p-3:
+    servers: ["10.0.0.1:80"]
+    health_check: {type: tcp, send: 'a\r\n\x00\\', expect_text: "b"}
+  p-4: {servers: ["10.0.0.1:80"], health_check: {type: mysql, user: check}}
+  p-5: {servers: ["10.0.0.1:80"], health_check: {type: exec, command: [/bin/x, "-a b"]}}
 )";
 
 /// Each kind of object once, however often it occurs, be it in itself.

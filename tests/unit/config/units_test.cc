@@ -123,3 +123,43 @@ TEST_CASE("integers and booleans") {
   for (const char* text : {"false", "off", "no", "No", "OFF"}) CHECK(parse_boolean(text) == false);
   for (const char* text : {"", "1", "0", "y", "n", "tRUE", "enabled"}) CHECK_FALSE(parse_boolean(text));
 }
+
+TEST_CASE("statuses") {
+  std::string why;
+  struct Row {
+    const char* text;
+    int first;
+    int last;
+  };
+  for (const Row& row : {Row{"2xx", 200, 299}, Row{"200-299", 200, 299}, Row{"404", 404, 404},
+                         Row{"101-101", 101, 101}, Row{"5xx", 500, 599}}) {
+    CAPTURE(row.text);
+    const auto range = parse_statuses(row.text, why);
+    REQUIRE(range);
+    CHECK(range->first == row.first);
+    CHECK(range->last == row.last);
+    CHECK(range->contains(row.first));
+    CHECK(range->contains(row.last));
+    CHECK_FALSE(range->contains(row.first - 1));
+    CHECK_FALSE(range->contains(row.last + 1));
+  }
+  for (const char* bad : {"", "2", "2x", "0xx", "6xx", "99", "600", "xxx", "200-", "-200", "299-200",
+                          "20-300", "200-299-300", "+20", "2000"}) {
+    CAPTURE(bad);
+    why.clear();
+    CHECK_FALSE(parse_statuses(bad, why));
+    CHECK(why.find("no HTTP status") != std::string::npos);
+  }
+}
+
+TEST_CASE("bytes with escapes") {
+  std::string why;
+  const auto bytes = parse_bytes(R"(a\r\n\t\0\\\x41\xfFz)", why);
+  REQUIRE(bytes);
+  CHECK(*bytes == std::string("a\r\n\t\0\\A\xffz", 9));
+  CHECK(parse_bytes("plain", why) == "plain");
+  for (const char* bad : {"\\", "a\\", "\\q", "\\x", "\\x4", "\\x4g", "\\xg4", "\\x-1"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(parse_bytes(bad, why));
+  }
+}
