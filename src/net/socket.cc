@@ -37,6 +37,8 @@ SocketAddress SocketStream::peer() const noexcept {
 
 SocketStream::~SocketStream() {
   if (armed_) loop().forget(*this);
+  // What is held back for the end goes out before it: where bytes are unread, close() would throw it away.
+  if (more_ != 0) shutdown(fd_, SHUT_WR);
   close(fd_);
 }
 
@@ -163,6 +165,7 @@ void SocketStream::shutdown_write() noexcept {
 }
 
 void SocketStream::set_abortive() noexcept {
+  more_ = 0;
   const linger hard{1, 0};
   setsockopt(fd_, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
 }

@@ -113,6 +113,37 @@ TEST_CASE_FIXTURE(Fixture, "TCP: connect and accept, each knows the other's addr
   (*connected.result)->enable_keepalive(60, 3);
 }
 
+TEST_CASE_FIXTURE(Fixture, "TCP: what goes out with the end is not lost where bytes are unread") {
+  const int fd = listen_on(loopback());
+  const SocketAddress address = name_of(fd);
+  Acceptor acceptor(loop, fd);
+  meet(acceptor, address);
+  Outcome<void> asked;
+  scope.spawn(write_once(**connected.result, "unread", asked));
+  REQUIRE(turn_until(loop, [&] { return (*accepted.result)->probe_readable(); }));
+  std::string_view expected;
+  SUBCASE("an end") {
+    expected = "bye";
+  }
+  SUBCASE("an abortive one, which must not look complete") {}
+  Outcome<void> answered;
+  (*accepted.result)->end_after_write();
+  scope.spawn(write_once(**accepted.result, "bye", answered));
+  REQUIRE(answered.times == 1);
+  if (expected.empty()) (*accepted.result)->set_abortive();
+  accepted.result->reset();
+  Outcome<std::size_t> read;
+  std::array<char, 8> in{};
+  scope.spawn(read_once(**connected.result, in, read));
+  REQUIRE(turn_until(loop, [&] { return read.times == 1; }));
+  if (expected.empty()) {
+    CHECK(read.failed_with(ErrorCode::reset));
+  } else {
+    REQUIRE(read.result);
+    CHECK(std::string_view(in.data(), *read.result) == expected);
+  }
+}
+
 TEST_CASE_FIXTURE(Fixture, "an IPv6 wildcard serves IPv4 too") {
   const Result<int> fd = open_listener(*SocketAddress::from_ip("::", 0), false);
   if (!fd) {
