@@ -332,6 +332,9 @@ constexpr Rule kRules[] = {
     {"one_action", "A route has exactly one of pool, split, redirect and respond.", rule::one_action},
     {"one_path_condition", "A match has path or path_prefix, not both.", rule::one_path_condition},
     {"text_matches", "A condition with present: false asks for nothing else.", rule::text_matches},
+    {"tls_conditions",
+     "On an http listener, conditions on sni ask for tls, and on client_cert_subject for tls.client_auth.",
+     rule::tls_conditions},
     {"route_forwards",
      "Only a route with a pool or a split has fallback, rewrite, timeouts and headers of requests; a split "
      "has a "

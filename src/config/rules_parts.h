@@ -75,6 +75,7 @@ namespace rule {
 void one_action(const Config& config, Report& report);
 void one_path_condition(const Config& config, Report& report);
 void text_matches(const Config& config, Report& report);
+void tls_conditions(const Config& config, Report& report);
 void route_forwards(const Config& config, Report& report);
 void header_edits(const Config& config, Report& report);
 void redirect_changes_something(const Config& config, Report& report);

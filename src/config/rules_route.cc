@@ -122,6 +122,25 @@ void text_matches(const Config& config, Report& report) {
   });
 }
 
+void tls_conditions(const Config& config, Report& report) {
+  for_each_route(config, [&](const Route& route, const std::string& key, std::size_t i, std::size_t) {
+    const Listener& listener = config.listeners[i];
+    if (listener.protocol != Protocol::http) return;
+    const bool shown = listener.tls && listener.tls->client_auth.mode != ClientAuthMode::none;
+    for_each_match(route, key, [&](const Match& match, const std::string& at) {
+      if (!match.sni.empty() && !listener.tls) {
+        error(report, at + ".sni", "no client asks for a name by TLS here: the listener has no tls",
+              "use host, or add tls");
+      }
+      if (match.client_cert_subject && !shown) {
+        error(report, at + ".client_cert_subject",
+              "no client shows a certificate here: the listener has no tls.client_auth",
+              "add client_auth to the listener's tls, or remove it");
+      }
+    });
+  });
+}
+
 void route_forwards(const Config& config, Report& report) {
   for_each_route(config, [&](const Route& route, const std::string& key, std::size_t, std::size_t) {
     if (!route.split.empty() && std::all_of(route.split.begin(), route.split.end(),

@@ -260,7 +260,8 @@ def test_a_first_byte_that_is_late(start, origin, authority):
     ("protocol: tcp\n    routes: [{pool: p}]", "cannot be told apart without tls: passthrough"),
     ("tls: passthrough\n    pool: p", "only a tcp listener can pass TLS through"),
     ("protocol: tcp\n    tls: passthrough\n    routes: [{match: {path: /x}, pool: p}]", "this is for protocol: http"),
-    ("routes: [{match: {sni: a.test}, pool: p}]", "this is for protocol: tcp"),
+    ("routes: [{match: {sni: a.test}, pool: p}]", "the listener has no tls"),
+    ("protocol: udp\n    routes: [{match: {sni: a.test}, pool: p}]", "this is for protocol: http, tcp"),
     ("protocol: tcp\n    tls: {mode: passthrough, plain_http: serve}\n    pool: p", "for listeners that speak HTTP"),
     ("tls: {min_version: '1.2'}\n    pool: p", "there is no certificate"),
 ])

@@ -22,6 +22,7 @@ listeners:
   - name: web
     bind: [":80", "[::1]:81"]
     trusted_proxies: [10.0.0.0/8, "fd00::/8"]
+    tls: {certificates: [{cert: /c.crt, key: /c.key}], client_auth: {mode: optional, ca: /ca.crt}}
     server_name: edge
     timeouts: {header: 1s, request_body: 2s, write: 3s, idle: 4s}
     paths: strict

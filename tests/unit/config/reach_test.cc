@@ -60,7 +60,9 @@ TEST_CASE("reach: by further conditions, where it is certain") {
   CHECK(unreachable({"{any: [{method: GET}, {path: /a}]}", "{path: /a, method: POST}", "{path: /b}"}) == "2");
   CHECK(unreachable({"{all: [{method: GET}, {path: /a}]}", "{path: /a, method: GET}", "{path: /a}"}) == "2");
   CHECK(unreachable({"{not: {method: GET}}", "{not: {method: GET}, path: /a}", "{method: POST}"}) == "2");
-  CHECK(unreachable({"{client_cert_subject: {prefix: CN=a}}", "{client_cert_subject: CN=ab}"}) == "2");
+  CHECK(unreachable({"{client_cert_subject: {prefix: CN=a}}", "{client_cert_subject: CN=ab}"},
+                    "    tls: {certificates: [{cert: a, key: b}], client_auth: {mode: optional, ca: c}}\n") ==
+        "2");
 }
 
 TEST_CASE("reach: names of TLS that is passed through") {
@@ -115,6 +117,12 @@ TEST_CASE("matches that make no sense") {
   CHECK(first("{header: {\"X Y\": a}}") ==
         "listeners[0].routes[0].match.header: \"X Y\" is not an HTTP token (letters, digits and "
         "!#$%&'*+-.^_`|~)");
+  CHECK(first("{sni: a.test}") ==
+        "listeners[0].routes[0].match.sni: no client asks for a name by TLS here: the listener has no tls");
+  CHECK(first("{not: {sni: a.test}}").starts_with("listeners[0].routes[0].match.not.sni: no client"));
+  CHECK(first("{client_cert_subject: {present: false}}") ==
+        "listeners[0].routes[0].match.client_cert_subject: no client shows a certificate here: the listener "
+        "has no tls.client_auth");
   CHECK(first("{client_ip: 10.0.0.0/40}").starts_with("listeners[0].routes[0].match.client_ip: "));
   CHECK(first("{not: {path: /a, path_prefix: /b}}") ==
         "listeners[0].routes[0].match.not: path and path_prefix are both given");
