@@ -10,6 +10,7 @@ import subprocess
 import jsonschema
 import pytest
 import yaml
+from harness.certificates import Authority
 from harness.daemon import command
 from harness.environment import BINARY, ROOT
 
@@ -65,9 +66,26 @@ def schema():
 # --- check
 
 
+def with_certificates(sample, directory):
+    """A copy of a sample that names certificates, beside those; any other sample itself."""
+    text = sample.read_text()
+    pairs = re.findall(r"cert: ([\w./-]+), key: ([\w./-]+)", text)
+    if not pairs:
+        return sample
+    authority = Authority(directory)
+    for cert, key in pairs:
+        issued = authority.issue("example.com", kind="rsa" if "rsa" in cert else "ecdsa")
+        for issued_file, named in ((issued.cert, cert), (issued.key, key)):
+            (directory / named).parent.mkdir(exist_ok=True)
+            shutil.copy(issued_file, directory / named)
+    for named in re.findall(r"\bca: ([\w./-]+)", text):
+        shutil.copy(authority.file, directory / named)
+    return write(directory, text)
+
+
 @pytest.mark.parametrize("file", SAMPLES, ids=[str(path.relative_to(ROOT / "conf")) for path in SAMPLES])
-def test_samples_are_valid(file):
-    done = command("check", file)
+def test_samples_are_valid(file, tmp_path):
+    done = command("check", with_certificates(file, tmp_path))
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("ok: ")
 
