@@ -286,12 +286,11 @@ net::Task<bool> Worker::wait_for_place(Listening& listening) {
 }
 
 net::Task<void> Worker::serve(ListenerState& listener, net::StreamPtr client) {
-  const std::shared_ptr<proxy::ConnectionCount> count = listener.count;
-  const std::shared_ptr<proxy::ListenerStats> stats = listener.stats;
-  ++listener.connections;
-  stats->connections.add();
+  const std::shared_ptr<proxy::ConnectionCount> count = listener.count;  // A reload may bring another.
+  ++listener.connections;                                                // Which keeps the listener here.
+  listener.stats->connections.add();
   co_await proxy::serve_client(*context_, listener.sessions, *count, listener.name, std::move(client));
-  stats->connections.sub();
+  listener.stats->connections.sub();
   --listener.connections;
   count->give();
 }

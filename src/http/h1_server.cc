@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 
 #include <array>
+#include <coroutine>
 #include <string>
 #include <utility>
 
@@ -69,6 +70,25 @@ void Workspace::give_response(std::unique_ptr<ResponseHead> head) noexcept {
 H1ServerConnection::H1ServerConnection(net::Stream& stream, Workspace& workspace, Handler& handler) noexcept
     : stream_(stream), workspace_(workspace), handler_(handler), ahead_(workspace.buffers) {}
 
+/// What an idle connection waits with, and begun_by of what comes: neither outcome nor error is kept in the
+/// frame of run(), of which there are as many as connections.
+class H1ServerConnection::FirstRead {
+ public:
+  explicit FirstRead(H1ServerConnection& connection) noexcept
+      : connection_(connection), reading_(connection.stream_.read(connection.workspace_.loop.scratch())) {}
+  [[nodiscard]] bool await_ready() noexcept { return reading_.await_ready(); }
+  [[nodiscard]] bool await_suspend(std::coroutine_handle<> frame) noexcept {
+    return reading_.await_suspend(frame);
+  }
+  [[nodiscard]] std::span<char> await_resume() const noexcept {
+    return connection_.begun_by(reading_.await_resume(), reading_.waited());
+  }
+
+ private:
+  H1ServerConnection& connection_;
+  net::ReadAwaiter reading_;
+};
+
 Task<void> H1ServerConnection::run() {
   {
     const ServerSettings& settings = handler_.settings();
@@ -82,28 +102,31 @@ Task<void> H1ServerConnection::run() {
   for (bool alive = true; alive;) {
     std::span<char> first;
     ahead_.consume(skip_empty_lines(ahead_.bytes()));
-    if (!ahead_.empty()) {
-      // Requests that are already here must not keep the loop from its other connections.
-      if (++pipelined_ % kPipelinedPerTurn == 0) co_await stream_.loop().yield();
-      if (cut_) co_return;
-    } else {
+    if (ahead_.empty()) {
       if (draining_ && blank_ != 0) co_return;
       ahead_.release();
       idle_ = true;
-      net::ReadAwaiter reading = stream_.read(workspace_.loop.scratch());
-      const Result<std::size_t> got = co_await reading;
-      idle_ = false;
-      if (!got && got.error().code == ErrorCode::timeout)
-        ended_by_ = requests_ == 0 ? Limit::header_timeout : Limit::idle_timeout;
-      if (!got || *got == 0) co_return;
-      pipelined_ = reading.waited() ? 0 : pipelined_ + 1;
-      first = workspace_.loop.scratch().first(*got);
-      first = first.subspan(skip_empty_lines(first));
-      if (first.empty()) continue;  // Still idle: no clock starts, none starts anew.
+      first = co_await FirstRead(*this);
+      if (idle_) continue;  // Still: no clock starts, none starts anew.
+      if (first.empty()) co_return;
     }
     alive = co_await serve_one(first);
     if (alive) stream_.set_read_deadline(stream_.loop().now() + handler_.settings().idle_timeout);
   }
+}
+
+/// What an idle connection has read of a request; nothing if it has ended, or, with idle_ still set, if those
+/// were empty lines.
+std::span<char> H1ServerConnection::begun_by(const Result<std::size_t>& got, bool waited) noexcept {
+  idle_ = false;
+  if (!got && got.error().code == ErrorCode::timeout)
+    ended_by_ = requests_ == 0 ? Limit::header_timeout : Limit::idle_timeout;
+  if (!got || *got == 0) return {};
+  pipelined_ = waited ? 0 : pipelined_ + 1;
+  const std::span<char> first = workspace_.loop.scratch().first(*got);
+  const std::span<char> rest = first.subspan(skip_empty_lines(first));
+  idle_ = rest.empty();
+  return rest;
 }
 
 /// How many bytes of empty lines `in` begins with. A client may send some before a request (RFC 9112, 2.2);
@@ -127,6 +150,11 @@ std::unique_ptr<H1ServerTransaction> H1ServerConnection::take_transaction() {
 }
 
 Task<bool> H1ServerConnection::serve_one(std::span<char> first) {
+  if (first.empty()) {
+    // Requests that are already here must not keep the loop from its other connections.
+    if (++pipelined_ % kPipelinedPerTurn == 0) co_await stream_.loop().yield();
+    if (cut_) co_return false;
+  }
   std::unique_ptr<H1ServerTransaction> transaction = take_transaction();
   transaction->start(*this, handler_.settings());
   ++requests_;

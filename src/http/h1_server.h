@@ -35,12 +35,14 @@ class H1ServerConnection {
   /// True while it waits for the first byte of a request.
   [[nodiscard]] bool idle() const noexcept { return idle_; }
   /// Requests begun so far.
-  [[nodiscard]] std::uint64_t requests() const noexcept { return requests_; }
+  [[nodiscard]] std::uint32_t requests() const noexcept { return requests_; }
 
  private:
   friend class H1ServerTransaction;
 
   [[nodiscard]] std::size_t skip_empty_lines(std::span<const char> in) noexcept;
+  class FirstRead;
+  [[nodiscard]] std::span<char> begun_by(const Result<std::size_t>& got, bool waited) noexcept;
   Task<bool> serve_one(std::span<char> first);
   Task<Rejection> read_request(H1ServerTransaction& transaction, std::span<char> first);
   Task<bool> finish(H1ServerTransaction& transaction);
@@ -53,8 +55,8 @@ class H1ServerConnection {
   Handler& handler_;
   ReadAhead ahead_;
   Nanos expires_ = kNever;
-  std::uint64_t requests_ = 0;
-  std::uint64_t pipelined_ = 0;  ///< Requests in a row that were there when the one before ended.
+  std::uint32_t requests_ = 0;
+  std::uint32_t pipelined_ = 0;  ///< Requests in a row that were there when the one before ended.
   Limit ended_by_ = Limit::none;
   std::uint8_t blank_ = 0;  ///< Bytes of empty lines since the last request.
   bool draining_ = false;

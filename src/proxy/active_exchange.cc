@@ -10,6 +10,7 @@ void ActiveExchange::end(EndReason why) noexcept {
   if (std::exchange(cut, true)) return;
   reason = why;
   if (waiting) waiting->leave();
+  if (pause) pause->end();
   for (ActiveAttempt* one = first_; one; one = one->next_) one->end(why);
 }
 

@@ -2,6 +2,7 @@
 
 #include "http/transaction.h"
 #include "net/cancel.h"
+#include "net/pause.h"
 #include "proxy/end_reason.h"
 
 namespace lintel::pool {
@@ -12,15 +13,16 @@ namespace lintel::proxy {
 
 class ActiveAttempt;
 
-/// What a session has under way with servers, so that it can be cut off from outside.
+/// What a session has under way with servers for one request, so that it can be cut off from outside.
 class ActiveExchange final : public http::ClientWatcher {
  public:
+  net::Pause* pause = nullptr;                   ///< While the request is held back on purpose.
   bool abort_on_close = true;                    ///< The client's leaving cuts it; the pool's setting.
   bool cut = false;                              ///< Set once; what goes on ends, and no attempt follows.
   EndReason reason = EndReason::local_shutdown;  ///< Why, once it is cut.
   pool::Waiter* waiting = nullptr;               ///< For a place with a server.
 
-  /// Cuts it off: each attempt, and the wait for a place, ends.
+  /// Cuts it off: each attempt ends, and the wait for a place, and a pause.
   void end(EndReason why) noexcept;
   void on_client_left() noexcept override { end(EndReason::client_abort_response); }
 

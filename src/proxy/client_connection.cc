@@ -188,7 +188,7 @@ bool take_place(WorkerContext& worker, Client& client, ConnectionCount& count, A
   return false;
 }
 
-/// False if the connection is to be closed.
+/// What comes first on the connection. False if it is to be closed.
 Task<bool> open_client(WorkerContext& worker, Sessions& sessions, Client& client) {
   const Nanos began = worker.loop.now();
   Opening opening(worker, sessions, client);
@@ -199,43 +199,54 @@ Task<bool> open_client(WorkerContext& worker, Sessions& sessions, Client& client
   co_return false;
 }
 
+/// Whether anything comes before the session.
+bool has_beginning(const ListenerContext& listener) noexcept {
+  return listener.tls || Opening::is_needed(listener);
+}
+
+/// All that comes before the session. False if the connection is to be closed.
+Task<bool> begin_client(WorkerContext& worker, Sessions& sessions, ConnectionCount& count, Client& client,
+                        AddressCounts::Place& place) {
+  const ListenerContext& listener = *client.listener;
+  if (Opening::is_needed(listener)) {
+    const bool opened = co_await open_client(worker, sessions, client);
+    if (!opened) co_return false;
+  }
+  if (listener.config.proxy_protocol && !take_place(worker, client, count, place)) co_return false;
+  if (!listener.tls || client.plain_on_tls) co_return true;
+  const bool agreed = co_await begin_tls(worker, sessions, client);
+  co_return agreed;
+}
+
+/// UDP has no connections.
+std::unique_ptr<ClientSession> make_session(WorkerContext& worker, Sessions& sessions, Client& client) {
+  const bool is_http = client.listener->config.protocol == config::Protocol::http;
+  return is_http ? make_http_session(worker, sessions, client) : make_tcp_session(worker, sessions, client);
+}
+
 }  // namespace
 
 SocketAddress Client::address() const noexcept {
   return proxy && !proxy->source.empty() ? proxy->source : stream->peer();
 }
 
+// Its frame lives as long as an idle connection: what is needed for a while only is in frames of its own.
 Task<void> serve_client(WorkerContext& worker, Sessions& sessions, ConnectionCount& count,
                         std::string_view listener, net::StreamPtr stream) {
-  const ListenerContext* context = worker.generation->listener(listener);
-  assert(context);
-  Client client(std::move(stream), worker.generation, *context);
+  assert(worker.generation->listener(listener));
+  Client client(std::move(stream), worker.generation, *worker.generation->listener(listener));
   AddressCounts::Place place;
-  const bool is_known = !context->config.proxy_protocol;  // Else the PROXY header says who the client is.
-  if (is_known && !take_place(worker, client, count, place)) {
-    context->stats->accepts_limit.add();
+  // Where a PROXY header comes first, that says who the client is.
+  if (!client.listener->config.proxy_protocol && !take_place(worker, client, count, place)) {
+    client.listener->stats->accepts_limit.add();
     co_return;
   }
-  context->stats->accepts_ok.add();
-  if (Opening::is_needed(*context)) {
-    const bool opened = co_await open_client(worker, sessions, client);
-    if (!opened) co_return;
-  }
-  if (!is_known && !take_place(worker, client, count, place)) co_return;
-  if (context->tls && !client.plain_on_tls) {
-    const bool agreed = co_await begin_tls(worker, sessions, client);
-    if (!agreed) co_return;
-  }
-  switch (context->config.protocol) {
-    case config::Protocol::http:
-      co_await run_http_session(worker, sessions, client);
-      break;
-    case config::Protocol::tcp:
-      co_await run_tcp_session(worker, sessions, client);
-      break;
-    case config::Protocol::udp:  // Has no connections.
-      break;
-  }
+  client.listener->stats->accepts_ok.add();
+  bool begun = true;
+  if (has_beginning(*client.listener)) begun = co_await begin_client(worker, sessions, count, client, place);
+  if (!begun) co_return;
+  const std::unique_ptr<ClientSession> session = make_session(worker, sessions, client);
+  co_await session->run();
 }
 
 }  // namespace lintel::proxy

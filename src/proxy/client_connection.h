@@ -6,8 +6,10 @@
 #include <string_view>
 
 #include "net/client_hello.h"
+#include "net/frame_pool.h"
 #include "net/proxy_header.h"
 #include "net/stream.h"
+#include "net/task.h"
 #include "proxy/connection_count.h"
 #include "proxy/generation.h"
 #include "proxy/sessions.h"
@@ -32,6 +34,18 @@ struct Client {
   [[nodiscard]] std::string_view scheme() const noexcept { return tls ? "https" : "http"; }
   /// Who the client is: what the PROXY header says, or the other end of the connection.
   [[nodiscard]] SocketAddress address() const noexcept;
+};
+
+/// What is spoken on a client connection once that has begun. Idle connections are many, so this is kept
+/// small.
+class ClientSession : public Session, public net::Pooled {
+ public:
+  ~ClientSession() override = default;
+  /// Serves until the connection ends, whoever ends it. Once. Suspends.
+  virtual net::Task<void> run() = 0;
+
+ protected:
+  using Session::Session;
 };
 
 /// Serves one client connection from beginning to end, unless its address has too many. `worker`, `sessions`

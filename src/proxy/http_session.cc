@@ -1,8 +1,9 @@
 #include "proxy/http_session.h"
 
 #include <array>
-#include <optional>
+#include <memory>
 #include <string>
+#include <utility>
 
 #include "http/h1_server.h"
 #include "net/pause.h"
@@ -19,21 +20,24 @@ namespace lintel::proxy {
 using net::Task;
 
 /// One client connection: hands its requests to the routes of the generation in force.
-class HttpSession final : public Session, private http::Handler {
+class HttpSession final : public ClientSession, private http::Handler {
  public:
   HttpSession(WorkerContext& worker, Sessions& sessions, Client& client)
-      : Session(sessions),
+      : ClientSession(sessions),
         worker_(worker),
         client_(client),
         connection_(*client_.stream, worker.workspace, *this) {
     const std::optional<config::ListenerTls>& tls = client_.listener->config.tls;
     if (client_.tls && tls && tls->client_auth.mode != config::ClientAuthMode::none) {
-      if (auto shown = tls::peer_certificate(*client_.tls, false)) subject_ = std::move(shown->subject);
+      if (auto shown = tls::peer_certificate(*client_.tls, false))
+        subject_ = std::make_unique<const std::string>(std::move(shown->subject));
     }
     if (client_.draining) connection_.drain();
   }
 
-  Task<void> run();
+  ~HttpSession() override { client_.listener->stats->count(connection_.ended_by()); }
+
+  Task<void> run() override { return connection_.run(); }
 
   void forget_generation() noexcept override {
     if (connection_.idle()) follow_generation();
@@ -41,8 +45,7 @@ class HttpSession final : public Session, private http::Handler {
   void drain() noexcept override { connection_.drain(); }
   void retire() noexcept override { connection_.retire(); }
   void cut() noexcept override {
-    active_.end(EndReason::local_shutdown);
-    if (pause_) pause_->end();
+    if (active_) active_->end(EndReason::local_shutdown);
     connection_.cut();
   }
 
@@ -80,16 +83,10 @@ class HttpSession final : public Session, private http::Handler {
   WorkerContext& worker_;
   Client& client_;
   http::H1ServerConnection connection_;
-  ActiveExchange active_;
-  net::Pause* pause_ = nullptr;         ///< While a request is held back on purpose.
-  std::optional<std::string> subject_;  ///< Of the certificate that the client has shown.
+  ActiveExchange* active_ = nullptr;            ///< While a request is served: idle connections are many.
+  std::unique_ptr<const std::string> subject_;  ///< Of the certificate that the client has shown, if it has.
   bool serving_ = false;
 };
-
-Task<void> HttpSession::run() {
-  co_await connection_.run();
-  client_.listener->stats->count(connection_.ended_by());
-}
 
 const http::ServerSettings& HttpSession::settings() {
   // A transaction ends with the generation that it began with.
@@ -119,7 +116,10 @@ Task<void> HttpSession::serve(http::ServerTransaction& transaction) {
   facts.route = route.name;
   route.stats->in_flight.add();
   if (route.pool && !listener.asks_for_fields) complete_fields(transaction.request, peer);
+  ActiveExchange active;
+  active_ = &active;
   co_await answer(transaction, route, facts, record);
+  active_ = nullptr;
   route.stats->in_flight.sub();
   finish(transaction, route, record, peer, client);
   serving_ = false;
@@ -138,9 +138,9 @@ Arrival HttpSession::arrival() const noexcept {
 
 Task<void> HttpSession::hold_back(Nanos length) {
   net::Pause pause(worker_.loop);
-  pause_ = &pause;
+  active_->pause = &pause;
   co_await pause.wait(length);
-  pause_ = nullptr;
+  active_->pause = nullptr;
 }
 
 Task<void> HttpSession::answer(http::ServerTransaction& transaction, const RouteContext& route,
@@ -150,7 +150,7 @@ Task<void> HttpSession::answer(http::ServerTransaction& transaction, const Route
     Random& random = worker_.workspace.random;
     if (fault->delay.count() != 0 && falls_in(fault->delay_share, random)) {
       co_await hold_back(to_nanos(fault->delay));
-      if (active_.cut) {
+      if (active_->cut) {
         record.end_reason = EndReason::local_shutdown;
         transaction.abort();
         co_return;
@@ -164,7 +164,7 @@ Task<void> HttpSession::answer(http::ServerTransaction& transaction, const Route
     const char* wrong = edit_request(transaction.request, route, facts, worker_.scratch);
     if (!wrong) {
       if (route.body_limit != 0) transaction.set_body_limit(route.body_limit);
-      co_await forward(worker_, route, pool, transaction, active_, client_, record);
+      co_await forward(worker_, route, pool, transaction, *active_, client_, record);
       co_return;
     }
     decision.refuse(wrong);
@@ -248,9 +248,8 @@ void HttpSession::finish(http::ServerTransaction& transaction, const RouteContex
   worker_.access_log->write(record, worker_.loop.wall());
 }
 
-Task<void> run_http_session(WorkerContext& worker, Sessions& sessions, Client& client) {
-  HttpSession session(worker, sessions, client);
-  co_await session.run();
+std::unique_ptr<ClientSession> make_http_session(WorkerContext& worker, Sessions& sessions, Client& client) {
+  return std::make_unique<HttpSession>(worker, sessions, client);
 }
 
 }  // namespace lintel::proxy

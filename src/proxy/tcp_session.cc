@@ -15,16 +15,16 @@ namespace {
 
 using net::Task;
 
-class TcpSession final : public Session, private net::Waiter {
+class TcpSession final : public ClientSession, private net::Waiter {
  public:
   TcpSession(WorkerContext& worker, Sessions& sessions, Client& client) noexcept
-      : Session(sessions),
+      : ClientSession(sessions),
         worker_(worker),
         client_(client),
         route_(client_.listener->route_for_name(server_name(client_))),
         id_(worker.workspace.random) {}
 
-  Task<void> run();
+  Task<void> run() override;
 
   /// What goes on is all that there will be, and belongs to the generation that it began with.
   void forget_generation() noexcept override {}
@@ -203,9 +203,8 @@ void TcpSession::finish() {
 
 }  // namespace
 
-Task<void> run_tcp_session(WorkerContext& worker, Sessions& sessions, Client& client) {
-  TcpSession session(worker, sessions, client);
-  co_await session.run();
+std::unique_ptr<ClientSession> make_tcp_session(WorkerContext& worker, Sessions& sessions, Client& client) {
+  return std::make_unique<TcpSession>(worker, sessions, client);
 }
 
 }  // namespace lintel::proxy
