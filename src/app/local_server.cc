@@ -105,7 +105,8 @@ net::Task<void> LocalServer::serve(Connection& connection, http::ServerTransacti
   const net::Stream& stream = *connection.stream;
   const bool is_unix = stream.local().family() == AF_UNIX;
   const LocalRequest request{transaction.request, body, is_unix, stream.peer_process()};
-  co_await send(transaction, responder_(request));
+  Reply reply = responder_(request);
+  co_await send(transaction, std::move(reply));
 }
 
 net::Task<void> LocalServer::send(http::ServerTransaction& transaction, Reply reply) {

@@ -149,8 +149,8 @@ void Server::commit(Prepared prepared) {
     access_log_ = std::move(prepared.access_log);
   }
   snapshot_ = prepared.loaded.snapshot;
-  commit_admin(prepared);
   commit_servers();
+  commit_admin(prepared);  // Who waits for it is answered at once.
   auto published = publications(prepared);
   for (const std::string& name : prepared.listener_change.closed) {
     listeners_.at(name).remove_file();
