@@ -127,6 +127,29 @@ def test_changes_outlive_reloads_but_not_the_server(running):
     eventually(is_forgotten, "a server that was removed comes back as a new one")
 
 
+def test_who_waits_for_an_admin_socket_is_answered_once_the_servers_are_known(running, origin):
+    servers = list(running.servers)
+    for number in range(5):
+        path = running.admin_path.with_name(f"further-{number}.sock")
+        statuses = []
+
+        def wait(path=path, statuses=statuses):
+            while not statuses:
+                try:
+                    with wire.connect(str(path)) as client:
+                        statuses.append(client.ask(request("GET", "/v1/pools")).status)
+                except (FileNotFoundError, ConnectionRefusedError):
+                    pass
+
+        client = threading.Thread(target=wait)
+        client.start()
+        servers.append(origin())
+        bind = [f"unix:{path}", "127.0.0.1:%d" % running.admin_address[1]]
+        running.reload({**proxy_to(*servers), "admin": {"bind": bind}})
+        client.join()
+        assert statuses == [200]
+
+
 def test_draining_a_server_cuts_nothing(running):
     """What is in flight ends well, and no request fails while a server is drained and comes back again and again."""
     first = running.servers[0]
