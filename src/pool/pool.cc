@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/log.h"
 #include "pool/hash_ring.h"
 #include "pool/least_conn.h"
 #include "pool/maglev.h"
@@ -81,9 +82,18 @@ void Pool::look(Nanos now) {
   if (tiers_.any()) {
     standby_.resize(candidates_.size());
     for (std::size_t i = 0; i < candidates_.size(); ++i) standby_[i] = candidates_[i].weight;
-    tiers_.apply(candidates_);
+    note_group(tiers_.apply(candidates_));
   }
   balancer_->update(candidates_);
+}
+
+/// Says, once for all workers, when other servers take over.
+void Pool::note_group(std::uint32_t group) {
+  const bool any =
+      std::any_of(standby_.begin(), standby_.end(), [](std::uint32_t each) { return each != 0; });
+  if (!any || !shared_->use_group(group)) return;
+  const log::Level level = group == 0 ? log::Level::info : log::Level::warn;
+  log::write(level, {{"pool", config_.name}}, "requests now go to {}", tiers_.describe(group));
 }
 
 bool Pool::serves_own(std::uint32_t server, Nanos now) const noexcept {

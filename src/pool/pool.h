@@ -92,6 +92,7 @@ class Pool {
     if (shared_->epoch() != seen_epoch_ || now >= look_again_at_) look(now);
   }
   void look(Nanos now);
+  void note_group(std::uint32_t group);
   [[nodiscard]] bool has_usable(const PickContext& context, std::optional<std::uint32_t> own) noexcept;
   [[nodiscard]] std::optional<std::uint32_t> spare(const PickContext& context) const noexcept;
   [[nodiscard]] std::uint32_t weight_now(std::uint32_t server, Nanos now);

@@ -109,6 +109,11 @@ class SharedPool : public std::enable_shared_from_this<SharedPool> {
   [[nodiscard]] std::uint64_t epoch() const noexcept { return epoch_.load(std::memory_order_acquire); }
   void changed() noexcept;
 
+  /// Notes which of its groups is in use. False: it was already.
+  bool use_group(std::uint32_t group) noexcept {
+    return group_.exchange(group, std::memory_order_relaxed) != group;
+  }
+
   /// Somebody who wants to know of places that may have come free.
   class Listener {
    public:
@@ -144,6 +149,7 @@ class SharedPool : public std::enable_shared_from_this<SharedPool> {
 
   std::atomic<std::uint64_t> epoch_{1};
   std::atomic<std::uint32_t> waiting_{0};
+  std::atomic<std::uint32_t> group_{0};
   std::mutex mutex_;  ///< Over the map only.
   std::map<std::string, std::weak_ptr<SharedServer>, std::less<>> servers_;
   std::mutex listeners_mutex_;  ///< Over the list only.

@@ -6,8 +6,8 @@
 namespace lintel::pool {
 namespace {
 
-constexpr std::uint32_t kNoGroup = std::numeric_limits<std::uint32_t>::max();
-constexpr std::uint32_t kBackups = kNoGroup - 1;
+/// In place of a priority.
+constexpr std::uint32_t kBackups = std::numeric_limits<std::uint32_t>::max();
 
 std::uint32_t priority_of(const config::Server& server) noexcept {
   return server.backup ? kBackups : server.priority;
@@ -43,22 +43,29 @@ Tiers::Tiers(const config::Pool& pool, std::string_view zone)
   }
 }
 
-void Tiers::apply(std::span<Candidate> candidates) const noexcept {
-  const std::uint32_t used = groups_.size() > 1 ? keep_one_group(candidates) : kNoGroup;
+std::uint32_t Tiers::apply(std::span<Candidate> candidates) const noexcept {
+  const std::uint32_t used = groups_.size() > 1 ? keep_one_group(candidates) : 0;
   if (prefers_zone_) prefer_zone(candidates, used);
+  return used;
+}
+
+std::string Tiers::describe(std::uint32_t group) const {
+  if (group == kEvery) return "all servers that are left";
+  return groups_[group] == kBackups ? "the backups"
+                                    : "the servers of priority " + std::to_string(groups_[group]);
 }
 
 /// Leaves the first group with enough, and says which; where none has, every server.
 std::uint32_t Tiers::keep_one_group(std::span<Candidate> candidates) const noexcept {
-  std::uint32_t used = kNoGroup;
-  for (std::uint32_t group = 0; group < groups_.size() && used == kNoGroup; ++group) {
+  std::uint32_t used = kEvery;
+  for (std::uint32_t group = 0; group < groups_.size() && used == kEvery; ++group) {
     Sum sum;
     for (std::size_t i = 0; i < candidates.size(); ++i) {
       if (group_of_[i] == group) sum.add(candidates[i]);
     }
     if (sum.available != 0 && sum.available * 100 >= sum.full * enough_) used = group;
   }
-  if (used == kNoGroup) return used;
+  if (used == kEvery) return used;
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     if (group_of_[i] != used) candidates[i].weight = 0;
   }
@@ -70,7 +77,7 @@ void Tiers::prefer_zone(std::span<Candidate> candidates, std::uint32_t used) con
   Sum own;
   Sum others;
   for (std::size_t i = 0; i < candidates.size(); ++i) {
-    if (used == kNoGroup || group_of_[i] == used) (local_[i] ? own : others).add(candidates[i]);
+    if (used == kEvery || group_of_[i] == used) (local_[i] ? own : others).add(candidates[i]);
   }
   if (own.available == 0 || others.available == 0) return;
   const double share = static_cast<double>(own.available) * 100 / static_cast<double>(own.full);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -29,8 +30,13 @@ class Tiers {
   [[nodiscard]] bool is_local(std::uint32_t server) const noexcept { return local_[server]; }
 
   /// Lowers weights, to 0 for who gets nothing now. `candidates` are the pool's servers in their order, with
-  /// the weights that they would have if all were used. Allocates nothing.
-  void apply(std::span<Candidate> candidates) const noexcept;
+  /// the weights that they would have if all were used. Returns the group that is used, or kEvery. Allocates
+  /// nothing.
+  std::uint32_t apply(std::span<Candidate> candidates) const noexcept;
+  /// No group has enough: all are used.
+  static constexpr std::uint32_t kEvery = 0xffffffff;
+  /// "the servers of priority 1", for the log.
+  [[nodiscard]] std::string describe(std::uint32_t group) const;
 
  private:
   std::uint32_t keep_one_group(std::span<Candidate> candidates) const noexcept;

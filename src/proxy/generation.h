@@ -42,6 +42,7 @@ struct WorkerContext {
   /// The process's; one of its own until told otherwise.
   std::shared_ptr<pool::SharedPools> shared_pools = std::make_shared<pool::SharedPools>();
   log::RateLimit handshake_errors{1};
+  log::RateLimit queue_warnings{1};
   std::unique_ptr<net::DatagramBatch> datagrams;  ///< Null until the worker receives any.
   std::unique_ptr<AccessLog> access_log;          ///< Null: none is written.
   std::shared_ptr<const Generation> generation;   ///< The one that new transactions begin with.

@@ -1,6 +1,9 @@
 #include "proxy/placing.h"
 
 #include <algorithm>
+#include <string>
+
+#include "base/log.h"
 
 namespace lintel::proxy {
 namespace {
@@ -19,6 +22,15 @@ EndReason reason_of(pool::WaitEnd end) noexcept {
       return EndReason::local_shutdown;
   }
   return EndReason::local_error;
+}
+
+void tell(WorkerContext& worker, const PoolContext& pool, EndReason reason) {
+  const auto unsaid = worker.queue_warnings.pass(worker.loop.now());
+  if (!unsaid) return;
+  const std::string more = *unsaid == 0 ? "" : " (" + std::to_string(*unsaid) + " more like this)";
+  log::warn({{"pool", pool.pool.config().name}}, "every server has its max_connections: {}{}",
+            reason == EndReason::pool_queue_full ? "no room in the queue" : "no place within queue.timeout",
+            more);
 }
 
 }  // namespace
@@ -44,6 +56,7 @@ net::Task<Placement> wait_for_place(WorkerContext& worker, PoolContext& pool, po
   if (end != pool::WaitEnd::full) pool.stats->queue.observe(worker.loop.now() - begun);
   placement.lease = waiter.lease();
   placement.reason = reason_of(end);
+  if (end == pool::WaitEnd::full || end == pool::WaitEnd::late) tell(worker, pool, placement.reason);
   co_return placement;
 }
 
