@@ -46,7 +46,7 @@ const ObjectType& server_type() {
                 "Share of requests relative to the other servers; 0 gets none."),
           field(&Server::max_connections, "max_connections", integer(1, kMaxCount, "unlimited"),
                 "Requests and sessions that it serves at a time, over all workers; what is "
-                "more waits in the pool's queue."),
+                "more waits in the pool's queue, UDP sessions excepted."),
           field(&Server::priority, "priority", integer(0, 100),
                 "Its group: 0 is used first, the next one as failover_below says."),
           field(&Server::backup, "backup", of_kind(Kind::boolean),

@@ -177,6 +177,7 @@ def test_a_full_queue_and_a_late_request_are_answered_with_503(start, held):
         answer = lintel.ask()
         assert (answer.status, answer.headers["retry-after"]) == (503, "2")
         assert lintel.last_record(1)["end_reason"] == "pool.queue_full"
+        lintel.wait_for_log("every server has its max_connections: no room in the queue")
         answer = second.read_response()
         assert (answer.status, answer.headers["retry-after"]) == (503, "2")
         assert time.monotonic() - begun >= 1.5

@@ -84,6 +84,9 @@ TEST_CASE("tiers: groups in the order of their priorities, backups last, whereve
   CHECK(tiers.group(4) == 0);
   CHECK(tiers.group(1) == tiers.group(3));
   CHECK(tiers.group(0) == 3);
+  CHECK(tiers.describe(1) == "the servers of priority 2");
+  CHECK(tiers.describe(3) == "the backups");
+  CHECK(tiers.describe(Tiers::kEvery) == "all servers that are left");
 }
 
 TEST_CASE("tiers: with failover_below a group must have enough of its weight") {

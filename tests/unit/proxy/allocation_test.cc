@@ -121,7 +121,13 @@ TEST_CASE("allocations: none for a small request in steady state") {
   config::Pool& pool = snapshot->config.pools.emplace_back();
   pool.name = "app";
   std::string why;
+  SUBCASE("with a cookie and a limit") {
+    pool.sticky.emplace().cookie = "LB";
+    pool.balance.type = config::BalanceType::peak_ewma;
+    added += "Set-Cookie: LB=0123456789abcdef; Path=/; HttpOnly; SameSite=Lax\r\n";
+  }
   pool.servers.emplace_back().address = *Endpoint::parse("10.0.0.1:80", why);
+  pool.servers.back().max_connections = 1;
   snapshot->addresses.push_back({*SocketAddress::from_ip("10.0.0.1", 80)});
   worker.generation = Generation::build(std::move(snapshot), worker);
 
