@@ -12,7 +12,9 @@ namespace {
 /// The match that a file writes as `yaml`.
 config::Match match_of(const std::string& yaml) {
   const config::LoadResult result = config::load_string(
-      "listeners: [{name: web, bind: \":80\", routes: [{match: " + yaml + ", respond: {status: 204}}]}]");
+      "listeners: [{name: web, bind: \":443\", tls: {certificates: [{cert: a, key: b}], client_auth: {mode: "
+      "optional, ca: c}}, routes: [{match: " +
+      yaml + ", respond: {status: 204}}]}]");
   CAPTURE(yaml);
   INFO(result.render());
   REQUIRE(result.ok());
