@@ -1,7 +1,10 @@
 #include "route/rewrite.h"
 
+#include <algorithm>
 #include <array>
 #include <cassert>
+#include <cstddef>
+#include <string_view>
 
 #include "http/octets.h"
 #include "http/target.h"
@@ -14,6 +17,10 @@ Template compiled(const std::string& text, Template::For use, std::size_t groups
   std::optional<Template> made = Template::compile(text, use, why, groups);
   assert(made);
   return std::move(*made);
+}
+
+std::ptrdiff_t slashes(std::string_view path) {
+  return std::count(path.begin(), path.end(), '/');
 }
 
 }  // namespace
@@ -66,8 +73,11 @@ const char* Rewrite::apply(http::RequestHead& request, const Values& values, Buf
   const bool is_path = values.request.path.starts_with('/');  // "*" of OPTIONS is none.
   if (is_path && write_path(scratch, values)) {
     if (scratch.view().find('?') != std::string_view::npos) return "the rewritten path has a question mark";
+    const std::ptrdiff_t depth = slashes(scratch.view());
     http::Slice path = request.store(scratch.view());
     if (const char* wrong = http::canonicalize_path(request.fields.bytes(), path)) return wrong;
+    // What a client put into a variable must not lead out of what the configuration has put before it.
+    if (slashes(request.text(path)) != depth) return "the rewritten path has dot segments";
     request.path = path;
   }
   if (!host_.empty()) request.authority = request.store(host_);
