@@ -412,6 +412,41 @@ struct Retry {
   friend bool operator==(const Retry&, const Retry&) = default;
 };
 
+/// Ejection of servers that fail live traffic. What is absent is not looked at.
+struct Outlier {
+  bool enabled = true;
+  std::uint32_t consecutive_failures = 5;      ///< 0: never.
+  std::optional<std::uint32_t> failure_ratio;  ///< Percent.
+  std::optional<milliseconds> latency;         ///< For more than half of the requests.
+  std::uint32_t min_requests = 20;             ///< In a window, before a ratio says anything.
+  milliseconds window = 10s;
+  milliseconds eject_for = 10s;  ///< Times how often it was ejected lately.
+  milliseconds max_eject_for = 5min;
+  std::uint32_t max_ejected = 50;  ///< Percent of the pool's servers.
+  Place place;
+  friend bool operator==(const Outlier&, const Outlier&) = default;
+};
+
+/// When a circuit breaker opens, and how it closes again. What is absent is not looked at.
+struct Breaker {
+  std::optional<std::uint32_t> failure_ratio;  ///< Percent.
+  std::uint32_t min_requests = 20;             ///< In a window, before the ratio says anything.
+  milliseconds window = 10s;
+  milliseconds open_for = 10s;
+  std::uint32_t probes = 3;         ///< Requests that must succeed before it closes.
+  std::uint32_t max_in_flight = 0;  ///< Over all workers; 0: any number.
+  Place place;
+  friend bool operator==(const Breaker&, const Breaker&) = default;
+};
+
+/// Absent: there is none.
+struct CircuitBreaker {
+  std::optional<Breaker> pool;    ///< Over the pool's servers together.
+  std::optional<Breaker> server;  ///< For each by itself.
+  Place place;
+  friend bool operator==(const CircuitBreaker&, const CircuitBreaker&) = default;
+};
+
 struct Pool {
   std::string name;
   Balance balance;
@@ -428,6 +463,10 @@ struct Pool {
   PoolKeepalive keepalive;
   Retry retry;
   std::optional<HealthCheck> health_check;  ///< Absent: every server is held for well.
+  Outlier outlier;
+  std::uint32_t panic_threshold = 50;  ///< Percent; 0: never.
+  CircuitBreaker circuit_breaker;
+  milliseconds slow_start = 0ms;  ///< 0: none.
   Place place;
   friend bool operator==(const Pool&, const Pool&) = default;
 };

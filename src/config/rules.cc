@@ -373,6 +373,12 @@ constexpr Rule kRules[] = {
      "An exec check has a command; an http check names its host by host; servers on Unix sockets have no port "
      "to be checked in place of their own; a timeout longer than the interval gives a warning.",
      rule::check_is_complete},
+    {"outlier_ejects",
+     "max_eject_for is at least eject_for; an outlier that looks at nothing, or can never eject a server, "
+     "gives "
+     "a warning.",
+     rule::outlier_ejects},
+    {"breakers_open", "A circuit breaker has failure_ratio or max_in_flight.", rule::breakers_open},
     {"routes_reachable",
      "A route whose every request is taken by routes before it never matches, which gives a warning.",
      rule::routes_reachable},

@@ -99,4 +99,10 @@ void check_fits_type(const Config& config, Report& report);
 void check_is_complete(const Config& config, Report& report);
 }  // namespace rule
 
+/// The rules of what is learned of servers from traffic (rules_passive.cc).
+namespace rule {
+void outlier_ejects(const Config& config, Report& report);
+void breakers_open(const Config& config, Report& report);
+}  // namespace rule
+
 }  // namespace lintel::config

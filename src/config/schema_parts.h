@@ -26,4 +26,8 @@ inline Type tls_version() {
 /// A pool with its servers.
 [[nodiscard]] const ObjectType& pool_type();
 
+/// What keeps failing servers out of a pool by the traffic's own fate (schema_passive.cc).
+[[nodiscard]] const ObjectType& outlier_type();
+[[nodiscard]] const ObjectType& circuit_breaker_type();
+
 }  // namespace lintel::config

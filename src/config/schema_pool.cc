@@ -318,6 +318,19 @@ const ObjectType& pool_type() {
                 "How it is found out, again and again, whether a server is well; without it every server is "
                 "held for well. \"health_check: tcp\" is short for the type alone.")
               .example("{type: http, path: /healthz, expect: 2xx}"),
+          field(&Pool::outlier, "outlier", object_of(outlier_type()),
+                "Ejection of servers that fail live traffic."),
+          field(&Pool::panic_threshold, "panic_threshold", percent(0, 100, "never"),
+                "When a smaller share than this of the servers is well (up, not ejected, their breakers not "
+                "open), all of them are used, for then it is more likely that the checks are what broke. "
+                "Servers without weight or that an operator has taken out do not count and are not used, nor "
+                "are those whose breaker is open. Of several priority groups one with enough is enough. "
+                "never: requests are answered with 503 instead."),
+          field(&Pool::circuit_breaker, "circuit_breaker", object_of(circuit_breaker_type()),
+                "What stops requests to servers that fail or are overloaded."),
+          field(&Pool::slow_start, "slow_start", duration(0ms, 1h),
+                "Time over which the share of a server grows that was down or ejected and is back, from a "
+                "twentieth to the whole; 0s: it has all of it at once."),
       });
   return type;
 }

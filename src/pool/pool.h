@@ -50,9 +50,10 @@ class Pool {
   /// Whether PickContext::hash matters.
   [[nodiscard]] bool hashes() const noexcept { return config_.balance.hashes(); }
 
-  /// A place with the server for the next attempt, or none: no server can take it now, or others wait for a
-  /// place already (can_wait). `own`: the server that the request belongs to by its cookie; it has that one,
-  /// also while it is drained, or waits for it, unless it is gone or was tried.
+  /// A place with the server for the next attempt, or none: the pool's circuit breaker refuses it
+  /// (Lease::refusal), no server can take it now, or others wait for a place already (can_wait). `own`: the
+  /// server that the request belongs to by its cookie; it has that one, also while it is drained, or waits
+  /// for it, unless it is gone or was tried.
   [[nodiscard]] Lease take(const PickContext& context,
                            std::optional<std::uint32_t> own = std::nullopt) noexcept {
     return limited_ && shared_->waiting() != 0 ? Lease() : take_now(context, own);
@@ -79,6 +80,12 @@ class Pool {
   static constexpr Nanos kFailed = 1'000'000'000;
   void note_latency(std::uint32_t server, Nanos took, Nanos now) noexcept;
 
+  /// What became of an attempt with that server: may eject it, and open or close circuit breakers. Who has a
+  /// lease calls it at most once for it, and not at all where the outcome tells nothing of the server.
+  void note(std::uint32_t server, const Outcome& outcome) noexcept;
+  /// How long the pool's circuit breaker will let nothing through; 0: it is not open.
+  [[nodiscard]] Nanos closed_for(Nanos now) const noexcept;
+
   /// An idle connection to that server, or null: then the caller connects. See ServerState::take_idle for
   /// `probe`.
   [[nodiscard]] http::H1ClientPtr checkout(std::uint32_t server, bool probe) {
@@ -88,14 +95,29 @@ class Pool {
   void checkin(std::uint32_t server, http::H1ClientPtr connection);
 
  private:
+  // Who may be chosen (pool.cc)
   void refresh(Nanos now) {
     if (shared_->epoch() != seen_epoch_ || now >= look_again_at_) look(now);
   }
-  void look(Nanos now);
   void note_group(std::uint32_t group);
   [[nodiscard]] bool has_usable(const PickContext& context, std::optional<std::uint32_t> own) noexcept;
   [[nodiscard]] std::optional<std::uint32_t> spare(const PickContext& context) const noexcept;
+  void look(Nanos now);
+  [[nodiscard]] std::uint32_t full_weight(std::uint32_t server) const noexcept;
+  [[nodiscard]] bool is_member(std::uint32_t server) const noexcept;
   [[nodiscard]] std::uint32_t weight_now(std::uint32_t server, Nanos now);
+  [[nodiscard]] std::uint32_t slow_start_share(std::uint32_t server, Nanos now);
+  void look_for_panic(Nanos now);
+  [[nodiscard]] bool admits(std::uint32_t server, Nanos now) noexcept;
+  [[nodiscard]] std::optional<Refusal> enter(Nanos now) noexcept;
+  [[nodiscard]] bool passes_breaker(Nanos now) noexcept;
+  [[nodiscard]] Lease take_server(const PickContext& context, std::optional<std::uint32_t> own) noexcept;
+
+  // What traffic shows (pool_note.cc)
+  void eject(std::uint32_t server, Cause cause, const Outcome& outcome) noexcept;
+  [[nodiscard]] bool may_eject(std::uint32_t server, Nanos now) const noexcept;
+  void note_breaker(std::uint32_t server, const Outcome& outcome) noexcept;
+  void note_pool_breaker(const Outcome& outcome) noexcept;
 
   const config::Pool& config_;
   std::vector<Server> servers_;
@@ -108,6 +130,7 @@ class Pool {
   std::shared_ptr<Queue> queue_;
   std::uint64_t seen_epoch_ = 0;
   Nanos look_again_at_ = kNever;  ///< When time alone changes something.
+  bool panics_ = false;           ///< All are used, since too few are well.
 };
 
 }  // namespace lintel::pool

@@ -24,12 +24,23 @@ void SharedServer::set_health(Health health, Nanos now) noexcept {
 void SharedServer::eject(Nanos until) noexcept {
   ejected_until_.store(until, std::memory_order_relaxed);
   returned_at_.store(until, std::memory_order_relaxed);
+  is_ejected_.store(true, std::memory_order_relaxed);
   pool_->changed();
 }
 
 void SharedServer::readmit(Nanos now) noexcept {
   if (ejected_until() <= now) return;
   ejected_until_.store(now, std::memory_order_relaxed);
+  returned_at_.store(now, std::memory_order_relaxed);
+  pool_->changed();
+}
+
+bool SharedServer::end_ejection(Nanos now) noexcept {
+  if (!is_ejected_.load(std::memory_order_relaxed) || ejected_until() > now) return false;
+  return is_ejected_.exchange(false, std::memory_order_relaxed);
+}
+
+void SharedServer::come_back(Nanos now) noexcept {
   returned_at_.store(now, std::memory_order_relaxed);
   pool_->changed();
 }
@@ -101,6 +112,12 @@ std::shared_ptr<SharedServer> SharedPool::server(std::string_view name) {
     slot = server;
   }
   return server;
+}
+
+bool SharedPool::set_panics(bool panics) noexcept {
+  if (this->panics() == panics || panics_.exchange(panics, std::memory_order_relaxed) == panics) return false;
+  if (panics) panic_count_.fetch_add(1, std::memory_order_relaxed);
+  return true;
 }
 
 void SharedPool::prune() {

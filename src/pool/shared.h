@@ -15,6 +15,8 @@
 
 #include "base/clock.h"
 #include "lintel/balancer.h"
+#include "pool/breaker.h"
+#include "pool/outlier.h"
 
 namespace lintel::pool {
 
@@ -60,6 +62,10 @@ class SharedServer {
   void eject(Nanos until) noexcept;
   /// Ends an ejection before its time.
   void readmit(Nanos now) noexcept;
+  /// Whether an ejection is over of which nobody has been told. True for one caller.
+  [[nodiscard]] bool end_ejection(Nanos now) noexcept;
+  /// Begins a slow start.
+  void come_back(Nanos now) noexcept;
 
   /// The weight that an operator set in place of the configuration's.
   [[nodiscard]] std::optional<std::uint32_t> weight() const noexcept;
@@ -83,6 +89,8 @@ class SharedServer {
   void give() noexcept;
 
   alignas(64) ServerLoad load;  // In a cache line of its own: the rest is read by all and seldom written.
+  alignas(64) Observed seen;    ///< By outlier ejection.
+  Breaker breaker;              ///< Its own, if the pool has breakers for servers.
 
  private:
   static constexpr std::int64_t kNoWeight = -1;
@@ -91,6 +99,7 @@ class SharedServer {
   std::atomic<Health> health_{Health::up};
   std::atomic<Nanos> ejected_until_{0};
   std::atomic<Nanos> returned_at_{0};
+  std::atomic<bool> is_ejected_{false};  ///< Until somebody has noticed that it is over.
   std::atomic<std::int64_t> weight_{kNoWeight};
   const std::shared_ptr<SharedPool> pool_;
   const std::string name_;
@@ -143,6 +152,26 @@ class SharedPool : public std::enable_shared_from_this<SharedPool> {
   /// Forgets the servers that nobody holds any more.
   void prune();
 
+  /// The right to eject a server of the pool, for one thread at a time: two at once could eject too many.
+  /// Nobody waits for it; who does not get it leaves the server as it is. True: end_judging() must follow.
+  [[nodiscard]] bool begin_judging() noexcept { return !judging_.exchange(true, std::memory_order_acquire); }
+  void end_judging() noexcept { judging_.store(false, std::memory_order_release); }
+
+  /// Whether so few of its servers are well that all are used, as the last look at them has found.
+  [[nodiscard]] bool panics() const noexcept { return panics_.load(std::memory_order_relaxed); }
+  /// True if that is news.
+  bool set_panics(bool panics) noexcept;
+  /// How often that has begun.
+  [[nodiscard]] std::uint64_t panic_count() const noexcept {
+    return panic_count_.load(std::memory_order_relaxed);
+  }
+
+  Breaker breaker;                                      ///< Over all servers, if the pool has one.
+  std::atomic<std::uint64_t> panic_picks{0};            ///< Choices made while it panics.
+  std::atomic<std::uint64_t> refused_open{0};           ///< By the breaker, because it was open,
+  std::atomic<std::uint64_t> refused_full{0};           ///< or because of max_in_flight.
+  alignas(64) std::atomic<std::uint32_t> in_flight{0};  ///< Counted where the breaker limits it.
+
  private:
   const std::string name_;
   void tell_listeners() noexcept;
@@ -150,6 +179,9 @@ class SharedPool : public std::enable_shared_from_this<SharedPool> {
   std::atomic<std::uint64_t> epoch_{1};
   std::atomic<std::uint32_t> waiting_{0};
   std::atomic<std::uint32_t> group_{0};
+  std::atomic<bool> judging_{false};
+  std::atomic<bool> panics_{false};
+  std::atomic<std::uint64_t> panic_count_{0};
   std::mutex mutex_;  ///< Over the map only.
   std::map<std::string, std::weak_ptr<SharedServer>, std::less<>> servers_;
   std::mutex listeners_mutex_;  ///< Over the list only.

@@ -1,56 +1,16 @@
 // Which servers of a pool are chosen from, and what all its workers know together.
 
-#include "pool/pool.h"
-
 #include <doctest/doctest.h>
 
 #include <memory>
 #include <string>
-#include <vector>
 
-#include "net/net_test.h"
+#include "pool_fixture.h"
 
 using namespace lintel;
 using namespace lintel::pool;
-
-namespace {
-
-constexpr Nanos kSecond = 1'000'000'000;
-
-struct Fixture {
-  ManualClock clock;
-  net::Loop loop{clock};
-  ServerStates states{loop};
-  SharedPools shared;
-  config::Pool config;
-  std::vector<SocketAddress> addresses;
-
-  Fixture() { config.name = "app"; }
-  config::Server& add(std::string_view address, std::uint32_t weight = 1) {
-    std::string why;
-    config::Server& server = config.servers.emplace_back();
-    server.address = *Endpoint::parse(address, why);
-    server.weight = weight;
-    addresses.push_back(server.address.resolved().value_or(SocketAddress()));
-    return server;
-  }
-  std::unique_ptr<Pool> make() {
-    return std::make_unique<Pool>(config,
-                                  PoolParts{.addresses = addresses, .states = states, .shared = shared});
-  }
-  /// `n` picks one after the other, as letters.
-  std::string picks(Pool& pool, std::size_t n, std::span<const std::uint32_t> tried = {}) {
-    std::string text;
-    for (std::size_t i = 0; i < n; ++i) {
-      const Lease lease = pool.take({.tried = tried, .now = clock.now()});
-      text += lease ? static_cast<char>('a' + lease.server()) : '-';
-    }
-    return text;
-  }
-  SharedServer& server(Pool& pool, std::size_t index) { return *pool.servers()[index].shared; }
-};
-
-}  // namespace
+using lintel::pool::test::Fixture;
+using lintel::pool::test::kSecond;
 
 TEST_CASE_FIXTURE(Fixture, "pool: servers without an address or weight get nothing") {
   add("10.0.0.1:80");
@@ -89,6 +49,7 @@ TEST_CASE_FIXTURE(Fixture, "pool: a lease counts as in flight for as long as it 
 }
 
 TEST_CASE_FIXTURE(Fixture, "pool: who is down, drained or ejected gets nothing until that is over") {
+  config.panic_threshold = 0;
   add("10.0.0.1:80");
   add("10.0.0.2:80");
   const auto pool = make();
