@@ -279,6 +279,8 @@ void Server::add_conditions(proxy::ProcessInfo& info) const {
       proxy::ServerCondition& condition = info.servers[names];
       condition.up = shared.health() == pool::Health::up;
       condition.state = admin_state_name(shared.admin());
+      condition.traffic = proxy::condition_of(shared, pool, loop_.now());
+      info.pool_conditions[pool.name] = proxy::condition_of(shared.pool(), pool, loop_.now());
       const health::Findings* findings = checks_.findings(names);
       if (findings == nullptr) continue;
       condition.is_checked = true;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "proxy/exchange.h"
+#include "proxy/outcome.h"
 #include "proxy/upstream.h"
 
 namespace lintel::proxy {
@@ -94,6 +95,12 @@ void note_attempt(Attempts& at, std::uint32_t index, const AttemptResult& result
   note_latency(at, index, result, took);
   stats.requests.add(static_cast<std::uint32_t>(status));
   if (is_server_failure(result.reason)) stats.errors.add(static_cast<std::uint32_t>(result.reason));
+  note_outcome(at.pool->pool, index,
+               {.reason = result.reason,
+                .status = status,
+                .begun = begun,
+                .now = at.worker.loop.now(),
+                .first_byte = result.answered ? at.record.first_byte : -1});
   if (at.record.first_byte >= 0 && result.answered) at.pool->stats->first_byte.observe(at.record.first_byte);
 }
 

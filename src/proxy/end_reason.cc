@@ -64,6 +64,11 @@ constexpr std::array<EndReasonInfo, kEndReasonCount> kReasons = {{
      "Every server had its max_connections, and queue.max waited already; answered with 503."},
     {EndReason::pool_timeout_queue, "pool.timeout_queue",
      "Every server had its max_connections for queue.timeout; answered with 503."},
+    {EndReason::pool_breaker_open, "pool.breaker_open",
+     "The pool's circuit breaker is open; answered with 503 and Retry-After."},
+    {EndReason::pool_breaker_full, "pool.breaker_full",
+     "As much was in flight as the pool's circuit breaker allows (max_in_flight); answered with 503 and "
+     "Retry-After."},
     {EndReason::upstream_resolve, "upstream.resolve", "The server's name has no address; answered with 502."},
     {EndReason::upstream_connect_refused, "upstream.connect_refused",
      "The server refused the connection; answered with 502."},

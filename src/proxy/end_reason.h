@@ -42,6 +42,8 @@ enum class EndReason : std::uint8_t {
   pool_no_server,
   pool_queue_full,
   pool_timeout_queue,
+  pool_breaker_open,
+  pool_breaker_full,
   upstream_resolve,
   upstream_connect_refused,
   upstream_connect_timeout,

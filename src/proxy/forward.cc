@@ -6,6 +6,7 @@
 #include "proxy/exchange.h"
 #include "proxy/hash_key.h"
 #include "proxy/local_reply.h"
+#include "proxy/outcome.h"
 #include "proxy/placing.h"
 
 namespace lintel::proxy {
@@ -32,6 +33,8 @@ int status_for(EndReason reason) noexcept {
     case EndReason::pool_no_server:
     case EndReason::pool_queue_full:
     case EndReason::pool_timeout_queue:
+    case EndReason::pool_breaker_open:
+    case EndReason::pool_breaker_full:
     case EndReason::local_resource:
     case EndReason::local_shutdown:
       return 503;
@@ -48,10 +51,15 @@ void count_retry(Attempts& at, EndReason reason) {
   at.pool->stats->retries.add(static_cast<std::uint32_t>(reason));
 }
 
+/// Whether the pool gives no place now but may soon.
+bool may_have_place_later(EndReason reason) noexcept {
+  return reason == EndReason::pool_queue_full || reason == EndReason::pool_timeout_queue ||
+         reason == EndReason::pool_breaker_open || reason == EndReason::pool_breaker_full;
+}
+
 /// Whether no server was so much as chosen.
 bool has_no_place(EndReason reason) noexcept {
-  return reason == EndReason::pool_no_server || reason == EndReason::pool_queue_full ||
-         reason == EndReason::pool_timeout_queue;
+  return reason == EndReason::pool_no_server || may_have_place_later(reason);
 }
 
 /// Waits for a place with a server. None: `result` is how it ends.
@@ -76,6 +84,10 @@ Task<AttemptResult> try_servers(Attempts& at) {
   const std::uint32_t most = at.pool->pool.config().retry.attempts;
   for (std::uint32_t servers = 0; servers < most; ++servers) {
     pool::Lease lease = at.pool->pool.take(at.context(), at.own);
+    if (!lease && lease.refusal() != pool::Refusal::no_server) {
+      if (servers == 0) result.reason = refusal_reason(lease.refusal());
+      co_return result;
+    }
     if (!lease) lease = co_await wait_in_queue(at, result);
     if (!lease) co_return result;
     if (servers != 0) count_retry(at, result.reason);
@@ -102,6 +114,19 @@ Task<AttemptResult> forward_to(Attempts& at) {
   co_return co_await try_servers(at);
 }
 
+/// With the time after which it may be worth asking again, where that is known.
+Task<void> answer_itself(Attempts& at, int status) {
+  LocalReply reply;
+  reply.status = status;
+  std::string seconds;
+  if (may_have_place_later(at.record.end_reason)) {
+    seconds = std::to_string(retry_after(*at.pool, at.record.end_reason, at.worker.loop.now()));
+    reply.field_name = "Retry-After";
+    reply.field_value = seconds;
+  }
+  co_await send_local(at.worker, at.route, at.transaction, reply, at.record);
+}
+
 }  // namespace
 
 Task<void> forward(WorkerContext& worker, const RouteContext& route, PoolContext& pool,
@@ -124,15 +149,7 @@ Task<void> forward(WorkerContext& worker, const RouteContext& route, PoolContext
     transaction.abort();
     co_return;
   }
-  LocalReply reply;
-  reply.status = status;
-  std::string seconds;
-  if (result.reason == EndReason::pool_queue_full || result.reason == EndReason::pool_timeout_queue) {
-    seconds = std::to_string(retry_after(*at.pool));
-    reply.field_name = "Retry-After";
-    reply.field_value = seconds;
-  }
-  co_await send_local(worker, route, transaction, reply, record);
+  co_await answer_itself(at, status);
 }
 
 }  // namespace lintel::proxy

@@ -351,6 +351,62 @@ void add_health(Page& page, const ProcessInfo& process) {
   }
 }
 
+/// Figures of circuit breakers: 0 closed, 1 half open, 2 open.
+constexpr std::string_view kBreakerStates = "0: closed; 1: half open, probes decide; 2: open.";
+
+void add_pool_conditions(Page& page, const ProcessInfo& process) {
+  const auto& pools = process.pool_conditions;
+  page.gauge("lintel_pool_panic",
+             "1 if so few servers were well when one was last chosen that all of them are used.");
+  for (const auto& [name, one] : pools) page.sample({{"pool", name}}, one.panics ? 1 : 0);
+  page.counter("lintel_pool_panics_total", "Times that this has begun.");
+  for (const auto& [name, one] : pools) page.sample({{"pool", name}}, one.panic_count);
+  page.counter("lintel_pool_panic_picks_total", "Attempts and sessions whose server was chosen in panic.");
+  for (const auto& [name, one] : pools) page.sample({{"pool", name}}, one.panic_picks);
+  page.gauge("lintel_pool_breaker_state", kBreakerStates);
+  for (const auto& [name, one] : pools) {
+    if (one.breaker) page.sample({{"pool", name}}, static_cast<std::uint64_t>(one.breaker->state));
+  }
+  page.counter("lintel_pool_breaker_opened_total", "Times that the pool's circuit breaker has opened.");
+  for (const auto& [name, one] : pools) {
+    if (one.breaker) page.sample({{"pool", name}}, one.breaker->opened);
+  }
+  page.counter("lintel_pool_breaker_refused_total",
+               "Attempts and sessions that the pool's circuit breaker did not let through.");
+  for (const auto& [name, one] : pools) {
+    if (!one.breaker) continue;
+    page.sample({{"pool", name}, {"reason", "open"}}, one.refused_open);
+    page.sample({{"pool", name}, {"reason", "full"}}, one.refused_full);
+  }
+}
+
+void add_server_conditions(Page& page, const ProcessInfo& process) {
+  const auto& servers = process.servers;
+  page.gauge("lintel_server_ejected", "1 while a server is ejected as an outlier.");
+  for (const auto& [names, one] : servers) {
+    page.sample({{"pool", names.first}, {"server", names.second}}, one.traffic.ejected ? 1 : 0);
+  }
+  page.counter("lintel_server_ejections_total", "Ejections by what they were for.");
+  for (const auto& [names, one] : servers) {
+    for (std::size_t i = 0; i < pool::kCauseCount; ++i) {
+      const std::string_view cause = pool::cause_name(static_cast<pool::Cause>(i));
+      page.sample({{"pool", names.first}, {"server", names.second}, {"cause", cause}},
+                  one.traffic.ejections[i]);
+    }
+  }
+  page.gauge("lintel_server_breaker_state", kBreakerStates);
+  for (const auto& [names, one] : servers) {
+    if (!one.traffic.breaker) continue;
+    page.sample({{"pool", names.first}, {"server", names.second}},
+                static_cast<std::uint64_t>(one.traffic.breaker->state));
+  }
+  page.counter("lintel_server_breaker_opened_total", "Times that a server's circuit breaker has opened.");
+  for (const auto& [names, one] : servers) {
+    if (one.traffic.breaker)
+      page.sample({{"pool", names.first}, {"server", names.second}}, one.traffic.breaker->opened);
+  }
+}
+
 void add_process(Page& page, const ProcessInfo& process) {
   const ProcessUsage usage = read_process_usage();
   page.counter("process_cpu_seconds_total", "User and system CPU time.");
@@ -391,6 +447,8 @@ void format_metrics(Buffer& out, const StatsTotal& total, const ProcessInfo& pro
   add_pools(page, total);
   add_servers(page, total, process);
   add_health(page, process);
+  add_pool_conditions(page, process);
+  add_server_conditions(page, process);
   page.counter("lintel_end_reason_total", "Requests, tunnels, TCP and UDP sessions by how they ended.");
   for (const EndReasonInfo& info : end_reasons()) {
     page.sample({{"reason", info.token}}, total.end_reasons[static_cast<std::size_t>(info.reason)]);

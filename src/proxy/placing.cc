@@ -60,9 +60,11 @@ net::Task<Placement> wait_for_place(WorkerContext& worker, PoolContext& pool, po
   co_return placement;
 }
 
-std::uint64_t retry_after(const PoolContext& pool) noexcept {
-  const std::int64_t milliseconds = pool.pool.config().queue.timeout.count();
-  return static_cast<std::uint64_t>(std::max<std::int64_t>((milliseconds + 999) / 1000, 1));
+std::uint64_t retry_after(const PoolContext& pool, EndReason reason, Nanos now) noexcept {
+  constexpr Nanos kSecond = 1'000'000'000;
+  const bool queue = reason == EndReason::pool_queue_full || reason == EndReason::pool_timeout_queue;
+  const Nanos wait = queue ? to_nanos(pool.pool.config().queue.timeout) : pool.pool.closed_for(now);
+  return static_cast<std::uint64_t>(std::max<Nanos>((wait + kSecond - 1) / kSecond, 1));
 }
 
 }  // namespace lintel::proxy

@@ -23,7 +23,8 @@ struct Placement {
 net::Task<Placement> wait_for_place(WorkerContext& worker, PoolContext& pool, pool::PickContext context,
                                     std::optional<std::uint32_t> own, pool::Waiter*& waiting, Record& record);
 
-/// For Retry-After where the queue had no room or no time: what will do for another try, in whole seconds.
-[[nodiscard]] std::uint64_t retry_after(const PoolContext& pool) noexcept;
+/// For Retry-After where the queue had no room or no time, or the pool's circuit breaker refused: what will
+/// do for another try, in whole seconds.
+[[nodiscard]] std::uint64_t retry_after(const PoolContext& pool, EndReason reason, Nanos now) noexcept;
 
 }  // namespace lintel::proxy

@@ -62,8 +62,11 @@ std::string_view proxy_error(EndReason reason) noexcept {  // NOLINT(readability
     case EndReason::pool_timeout_queue:
       return "connection_limit_reached";
     case EndReason::pool_no_server:
+    case EndReason::pool_breaker_open:
     case EndReason::upstream_connect_error:
       return "destination_unavailable";
+    case EndReason::pool_breaker_full:
+      return "connection_limit_reached";
     case EndReason::upstream_resolve:
       return "dns_error";
     case EndReason::upstream_connect_refused:

@@ -20,6 +20,7 @@
 #include "base/metrics.h"
 #include "http/limit.h"
 #include "http/message.h"
+#include "proxy/condition.h"
 #include "proxy/end_reason.h"
 
 namespace lintel::proxy {
@@ -242,6 +243,7 @@ struct ServerCondition {
   bool last_passed = false;
   std::string last_reason;  ///< In words; empty: there was no check yet.
   std::int64_t last_duration_ns = 0;
+  TrafficCondition traffic;
 };
 
 /// What the process knows beside the workers' counts, for the pages that show both.
@@ -263,6 +265,7 @@ struct ProcessInfo {
   /// By (pool, server), of the configuration in force.
   std::map<NamePair, std::uint32_t> server_weights;
   std::map<NamePair, ServerCondition> servers;
+  std::map<std::string, PoolCondition> pool_conditions;
 };
 
 }  // namespace lintel::proxy

@@ -1,5 +1,6 @@
 #include "proxy/stats_json.h"
 
+#include <optional>
 #include <string>
 
 #include "base/json.h"
@@ -135,9 +136,39 @@ void add_sessions(JsonWriter& json, const StatsTotal& total) {
   json.end_array();
 }
 
+void add_breaker(JsonWriter& json, const std::optional<BreakerCondition>& breaker) {
+  if (!breaker) return;
+  json.key("circuit_breaker").begin_object();
+  json.key("state").text(breaker_state_name(breaker->state));
+  json.key("opened").number(breaker->opened).end_object();
+}
+
+void add_condition(JsonWriter& json, const TrafficCondition& condition) {
+  json.key("ejected").boolean(condition.ejected);
+  json.key("ejections").begin_object();
+  for (std::size_t i = 0; i < pool::kCauseCount; ++i) {
+    json.key(pool::cause_name(static_cast<pool::Cause>(i))).number(condition.ejections[i]);
+  }
+  json.end_object();
+  add_breaker(json, condition.breaker);
+}
+
+void add_condition(JsonWriter& json, const PoolCondition& condition) {
+  json.key("panic").begin_object();
+  json.key("now").boolean(condition.panics);
+  json.key("count").number(condition.panic_count);
+  json.key("picks").number(condition.panic_picks).end_object();
+  add_breaker(json, condition.breaker);
+  if (!condition.breaker) return;
+  json.key("refused").begin_object();
+  json.key("open").number(condition.refused_open);
+  json.key("full").number(condition.refused_full).end_object();
+}
+
 void add_condition(JsonWriter& json, const ServerCondition& condition) {
   json.key("state").text(condition.state);
   json.key("up").boolean(condition.up);
+  add_condition(json, condition.traffic);
   if (!condition.is_checked) return;
   json.key("health_check").begin_object();
   json.key("passed").number(condition.checks_passed);
@@ -179,6 +210,8 @@ void add_pools(JsonWriter& json, const StatsTotal& total, const ProcessInfo& pro
   for (const auto& [name, sum] : total.pools) {
     json.begin_object();
     json.key("name").text(name);
+    const auto condition = process.pool_conditions.find(name);
+    if (condition != process.pool_conditions.end()) add_condition(json, condition->second);
     add_servers(json, name, total, process);
     add_reasons(json, "retries", sum.retries);
     add_histogram(json, "connect", sum.connect);

@@ -5,6 +5,7 @@
 
 #include "proxy/forwarded.h"
 #include "proxy/hash_key.h"
+#include "proxy/outcome.h"
 #include "proxy/placing.h"
 #include "proxy/relay.h"
 #include "proxy/request_id.h"
@@ -121,6 +122,7 @@ Task<EndReason> TcpSession::connect() {
 Task<EndReason> TcpSession::place(const pool::PickContext& context) {
   lease_ = pool().pool.take(context);
   if (lease_) co_return EndReason::ok;
+  if (lease_.refusal() != pool::Refusal::no_server) co_return refusal_reason(lease_.refusal());
   // What the client has sent stays where it is meanwhile; only that the connection breaks is of interest.
   client_.stream->set_read_deadline(kNever);
   client_.stream->set_idle_waiter(this);
@@ -158,6 +160,7 @@ Task<EndReason> TcpSession::attempt(std::uint32_t index) {
   if (!cut_)
     pool().pool.note_latency(index, stream ? took : std::max(took, pool::Pool::kFailed), worker_.loop.now());
   record_.add_attempt({server.name, 0, reason, took});
+  if (!cut_) note_outcome(pool().pool, index, {.reason = reason, .begun = begun, .now = worker_.loop.now()});
   co_return reason;
 }
 

@@ -8,6 +8,7 @@
 #include "proxy/exchange.h"
 #include "proxy/forwarded.h"
 #include "proxy/hash_key.h"
+#include "proxy/outcome.h"
 #include "proxy/udp_listener.h"
 
 namespace lintel::proxy {
@@ -66,9 +67,12 @@ EndReason UdpSession::connect() {
   for (std::uint32_t most = pool.config().retry.attempts; record_.attempt_count < most;) {
     const Nanos now = owner_.worker_.loop.now();
     lease_ = pool.take({.tried = {tried_.data(), tried_count_}, .hash = hash, .now = now});
-    if (!lease_ && tried_count_ == 0 &&
-        pool.can_wait({.tried = {}, .hash = hash, .now = now}, std::nullopt)) {
-      reason = EndReason::pool_queue_full;  // Datagrams do not wait.
+    if (!lease_ && tried_count_ == 0) {
+      reason = refusal_reason(lease_.refusal());
+      // Datagrams do not wait.
+      const bool full = reason == EndReason::pool_no_server &&
+                        pool.can_wait({.tried = {}, .hash = hash, .now = now}, std::nullopt);
+      if (full) reason = EndReason::pool_queue_full;
     }
     if (!lease_) return reason;
     const std::uint32_t index = lease_.server();
@@ -94,11 +98,19 @@ EndReason UdpSession::connect() {
 void UdpSession::leave_server(EndReason reason) noexcept {
   ServerStats& stats = *route_.pool->server_stats[lease_.server()];
   stats.active.sub();
-  if (reason != EndReason::ok) stats.errors.add(static_cast<std::uint32_t>(reason));
+  if (reason != EndReason::ok) {
+    stats.errors.add(static_cast<std::uint32_t>(reason));
+    note_server(reason);
+  }
   server_.reset();
   record_.add_attempt({record_.server, 0, reason, owner_.worker_.loop.now() - attempt_begun_});
   if (tried_count_ < tried_.size()) tried_[tried_count_++] = lease_.server();
   lease_.end();
+}
+
+void UdpSession::note_server(EndReason reason) noexcept {
+  const Nanos now = owner_.worker_.loop.now();
+  note_outcome(route_.pool->pool, lease_.server(), {.reason = reason, .begun = attempt_begun_, .now = now});
 }
 
 /// Goes on with another server after this one refused. False, and the session is gone, if there is none.
@@ -186,7 +198,10 @@ void UdpSession::on_datagrams(net::DatagramSocket& socket) {
 
 /// Passes datagrams of the batch on to the client. False: the session is gone.
 bool UdpSession::answer(std::size_t count) {
-  if (record_.first_byte < 0) record_.first_byte = owner_.worker_.loop.now() - attempt_begun_;
+  if (record_.first_byte < 0) {
+    record_.first_byte = owner_.worker_.loop.now() - attempt_begun_;
+    note_server(EndReason::ok);
+  }
   std::size_t first = 0;
   while (first < count) {
     const net::DatagramsSent result =

@@ -54,6 +54,7 @@ class UdpSession final : public Session, public UdpTable::Node, public net::Data
   void send_first_again();
   [[nodiscard]] bool fail_over(int err);
   void leave_server(EndReason reason) noexcept;
+  void note_server(EndReason reason) noexcept;
   void touch() noexcept;
   [[nodiscard]] SocketAddress client_address() const noexcept;
   void write_record(EndReason reason);

@@ -94,6 +94,7 @@ TEST_CASE("consistent hash: a key whose server cannot be reached goes on to anot
   bench.pool().balance.type = config::BalanceType::consistent_hash;
   bench.pool().balance.on.source = config::HashSource::path;
   bench.pool().keepalive.max_idle = 0;
+  bench.pool().outlier.enabled = false;
   const std::string own = server_of(bench, "/x", "");
   std::set<std::string> others;
   for (int i = 0; i < 5; ++i) {
