@@ -19,8 +19,9 @@ REFUSED = "127.0.0.1:1"
 
 
 def checked(*servers, check=None, **rest):
-    """A configuration whose servers are checked often."""
-    return proxy_to(*servers, pool={"health_check": {**QUICK, **(check or {"type": "tcp"})}, **rest})
+    """A configuration whose servers are checked often, and not used where all of them are down."""
+    return proxy_to(*servers, pool={"health_check": {**QUICK, **(check or {"type": "tcp"})},
+                                    "panic_threshold": "never", **rest})
 
 
 def figures(lintel, server, pool="site"):
