@@ -192,12 +192,20 @@ void Loop::post(std::function<void()> work) {
   uv_async_send(&posted_->wake);
 }
 
-int Loop::watch(int fd, IoHandler& handler, std::uint32_t events, Order order) noexcept {
+int Loop::control(int operation, int fd, IoHandler& handler, std::uint32_t events, Order order) noexcept {
   epoll_event event{};
   event.events = events | static_cast<std::uint32_t>(EPOLLET);
   const auto tag = order == Order::urgent ? kUrgentBit : 0;
   event.data.ptr = reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(&handler) | tag);
-  return epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : errno;
+  return epoll_ctl(epoll_, operation, fd, &event) == 0 ? 0 : errno;
+}
+
+int Loop::watch(int fd, IoHandler& handler, std::uint32_t events, Order order) noexcept {
+  return control(EPOLL_CTL_ADD, fd, handler, events, order);
+}
+
+int Loop::rewatch(int fd, IoHandler& handler, std::uint32_t events, Order order) noexcept {
+  return control(EPOLL_CTL_MOD, fd, handler, events, order);
 }
 
 void Loop::unwatch(int fd, IoHandler& handler) noexcept {

@@ -77,6 +77,8 @@ class Loop {
   /// errno, 0 for success.
   [[nodiscard]] int watch(int fd, IoHandler& handler, std::uint32_t events,
                           Order order = Order::normal) noexcept;
+  /// Watches it for other events from now on; tells at once of those that are there.
+  [[nodiscard]] int rewatch(int fd, IoHandler& handler, std::uint32_t events, Order order) noexcept;
   /// Stops watching without closing.
   void unwatch(int fd, IoHandler& handler) noexcept;
   /// Drops events of this turn that are still to be dispatched to `handler`. Call it when closing a watched
@@ -126,6 +128,8 @@ class Loop {
     IoHandler* handler;  ///< Null once forgotten.
   };
 
+  [[nodiscard]] int control(int operation, int fd, IoHandler& handler, std::uint32_t events,
+                            Order order) noexcept;
   [[nodiscard]] int poll_timeout(Nanos wait) const noexcept;
   [[nodiscard]] bool sort_events(std::span<const epoll_event> raw);
   static void run_events(std::vector<Event>& events, std::size_t& next, std::size_t most);

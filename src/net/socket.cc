@@ -22,6 +22,16 @@
 
 namespace lintel::net {
 
+namespace {
+
+/// Bytes that the kernel keeps for a client beyond what its window lets go out at once. The send buffer alone
+/// would let a client that takes nothing hold megabytes, where segments are large.
+constexpr int kMostUnsent = 128 * 1024;
+/// The same where much comes at a time (BulkRoom).
+constexpr int kMostUnsentOfBulk = 1024 * 1024;
+
+}  // namespace
+
 // --- SocketStream
 
 SocketStream::SocketStream(Loop& loop, int fd, const SocketAddress& peer, Loop::Order order) noexcept
@@ -125,13 +135,27 @@ ssize_t SocketStream::try_splice_out(int pipe, std::size_t most) noexcept {
 }
 
 int SocketStream::arm() noexcept {
-  if (armed_) return 0;
-  const int err = loop().watch(fd_, *this, EPOLLIN | EPOLLOUT | EPOLLRDHUP, order_);
-  armed_ = err == 0;
+  unheard_ = 0;
+  if (armed_ && !deaf_) return 0;
+  constexpr std::uint32_t kEverything = EPOLLIN | EPOLLOUT | EPOLLRDHUP;
+  const int err =
+      deaf_ ? loop().rewatch(fd_, *this, kEverything, order_) : loop().watch(fd_, *this, kEverything, order_);
+  if (err == 0) {
+    armed_ = true;
+    deaf_ = false;
+  }
   return err;
 }
 
+/// A sender that is ahead of what takes its bytes off: every packet of it would wake the loop for nothing.
+bool SocketStream::is_unheard(std::uint32_t events) noexcept {
+  constexpr std::uint8_t kMostUnheard = 2;  // Less would cost more, where little is sent ahead.
+  if (has_reader() || !readable_ || (events & ~std::uint32_t{EPOLLIN | EPOLLOUT}) != 0) return false;
+  return ++unheard_ > kMostUnheard;
+}
+
 void SocketStream::on_io(std::uint32_t events) {
+  if (is_unheard(events)) deaf_ = loop().rewatch(fd_, *this, EPOLLOUT | EPOLLRDHUP, order_) == 0;
   const bool failed = (events & (EPOLLERR | EPOLLHUP)) != 0;
   if (failed || (events & EPOLLRDHUP) != 0) ended_ = true;
   const bool in = failed || (events & (EPOLLIN | EPOLLRDHUP)) != 0;
@@ -179,6 +203,11 @@ void SocketStream::enable_keepalive(int idle_seconds, int probes) noexcept {
   setsockopt(fd_, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
 }
 
+void SocketStream::hold_bulk(bool much) noexcept {
+  const int most = much ? kMostUnsentOfBulk : kMostUnsent;
+  setsockopt(fd_, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &most, sizeof most);
+}
+
 SocketAddress SocketStream::local() const noexcept {
   sockaddr_storage storage{};
   socklen_t length = sizeof storage;
@@ -216,15 +245,17 @@ Task<Result<StreamPtr>> SocketConnector::connect(const SocketAddress& address, N
   auto stream = std::make_unique<SocketStream>(loop_, fd, address, Loop::Order::urgent);
   if (::connect(fd, address.get(), address.length()) != 0) {
     if (errno != EINPROGRESS) co_return unexpected(connect_error(errno));
-    // The socket becomes writable when the handshake is over, well or badly.
+    // The socket becomes writable when the handshake is over, well or badly; what can be read then is told
+    // too.
     stream->writable_ = false;
+    stream->readable_ = false;
     stream->set_write_timeout(deadline == kNever ? kNever : deadline - loop_.now());
     const CancelToken::Wait wait(cancel, *stream);
     const Result<void> ready = co_await stream->writable();
     if (!ready) co_return unexpected(connect_error(ready.error().sys));
     int err = 0;
     socklen_t length = sizeof err;
-    getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &length);
+    if (stream->ended_) getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &length);
     if (err != 0) co_return unexpected(connect_error(err));
     stream->set_write_timeout(kNever);
   }
@@ -234,10 +265,6 @@ Task<Result<StreamPtr>> SocketConnector::connect(const SocketAddress& address, N
 // --- Listening
 
 namespace {
-
-/// Bytes that the kernel keeps for a client beyond what its window lets go out at once. The send buffer alone
-/// would let a client that takes nothing hold megabytes, where segments are large.
-constexpr int kMostUnsent = 128 * 1024;
 
 /// Removes the file of a Unix socket that nobody listens on any more.
 void remove_stale(const SocketAddress& address) {

@@ -38,6 +38,7 @@ class SocketStream final : public Stream, private IoHandler {
   void end_after_write() noexcept override { more_ = MSG_MORE; }
   void set_abortive() noexcept override;
   void enable_keepalive(int idle_seconds, int probes) noexcept override;
+  void hold_bulk(bool much) noexcept override;
   [[nodiscard]] bool can_splice() const noexcept override { return true; }
   [[nodiscard]] SocketAddress peer() const noexcept override;
   [[nodiscard]] SocketAddress local() const noexcept override;
@@ -52,15 +53,18 @@ class SocketStream final : public Stream, private IoHandler {
   [[nodiscard]] ssize_t try_splice_out(int pipe, std::size_t most) noexcept override;
   [[nodiscard]] int arm() noexcept override;
   void on_io(std::uint32_t events) override;
+  [[nodiscard]] bool is_unheard(std::uint32_t events) noexcept;
 
   int fd_;
   Loop::Order order_;
   bool armed_ = false;    ///< In the epoll set.
+  bool deaf_ = false;     ///< Told of no more bytes, until somebody waits.
   bool readable_ = true;  ///< False once a read found nothing more; true again by an event.
   bool writable_ = true;
   /// The peer's end of stream or an error was seen by epoll: short reads prove nothing.
   bool ended_ = false;
-  int more_ = 0;    ///< MSG_MORE where the end of the stream is to go out with what is written.
+  std::uint8_t unheard_ = 0;  ///< Events in a row that told of more bytes where some lay unread already.
+  int more_ = 0;              ///< MSG_MORE where the end of the stream is to go out with what is written.
   int broken_ = 0;  ///< The errno of a failed write. The kernel tells it once: reads would see a clean end.
   /// The peer's IP address as the kernel gave it; of a Unix socket only the family. A whole SocketAddress
   /// would be a tenth of what an idle connection costs.

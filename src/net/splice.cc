@@ -78,6 +78,21 @@ void SplicePipe::release() noexcept {
   loop_.pipes().give(pipe, std::exchange(held_, 0) == 0);
 }
 
+// --- BulkRoom
+
+void BulkRoom::take() noexcept {
+  if (taken_ || !receiver_.loop().pipes().take_room()) return;
+  taken_ = true;
+  receiver_.hold_bulk(true);
+}
+
+void BulkRoom::give() noexcept {
+  if (!taken_) return;
+  taken_ = false;
+  receiver_.loop().pipes().give_room();
+  receiver_.hold_bulk(false);
+}
+
 // --- SpliceInAwaiter
 
 ssize_t SpliceInAwaiter::attempt() noexcept {

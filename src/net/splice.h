@@ -65,12 +65,17 @@ class PipePool {
   /// Takes a pipe back. One that is not empty is closed: what is in it must not come out of somebody else's.
   void give(Pipe pipe, bool is_empty = true);
 
+  /// One of as many rooms (BulkRoom) as there may be pipes; false if there is none left. It must come back.
+  [[nodiscard]] bool take_room() noexcept { return rooms_ < kMostTaken && ++rooms_ != 0; }
+  void give_room() noexcept { --rooms_; }
+
  private:
   static void close(Pipe pipe) noexcept;
 
   static constexpr std::size_t kMostIdle = 16;
   std::vector<Pipe> idle_;
   std::size_t taken_ = 0;
+  std::size_t rooms_ = 0;
   Nanos retry_at_ = 0;  ///< Until then the kernel is not asked again.
 };
 
@@ -93,6 +98,27 @@ class SplicePipe {
   Loop& loop_;
   PipePool::Pipe pipe_;
   std::size_t held_ = 0;
+};
+
+/// Leave for the receiver of a bulk flow to hold more unsent bytes: it is handed much seldom instead of
+/// little often. Few have it at a time, as few as have a pipe: receivers may be slow, and many.
+class BulkRoom {
+ public:
+  explicit BulkRoom(Stream& receiver) noexcept : receiver_(receiver) {}
+  BulkRoom(const BulkRoom&) = delete;
+  BulkRoom& operator=(const BulkRoom&) = delete;
+  /// The receiver ends with its flow, and needs no bound any more.
+  ~BulkRoom() {
+    if (taken_) receiver_.loop().pipes().give_room();
+  }
+  /// Takes it, if it is to be had.
+  void take() noexcept;
+  /// Gives it back: the flow is bulk no longer.
+  void give() noexcept;
+
+ private:
+  Stream& receiver_;
+  bool taken_ = false;
 };
 
 /// Moves bytes, at least one and at most `most`, from the socket into the empty pipe. Suspends as a reader;

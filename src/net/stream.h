@@ -268,6 +268,9 @@ class Stream : public Pooled {
   virtual void set_abortive() noexcept = 0;
   /// TCP keep-alive probes for a connection that may be silent for long. Nothing on other transports.
   virtual void enable_keepalive(int idle_seconds, int probes) noexcept = 0;
+  /// Whether it may hold as many unsent bytes as bulk is cheap with, or only as many as keep the peer busy,
+  /// as it begins. Nothing on streams that have no such bound.
+  virtual void hold_bulk(bool /*much*/) noexcept {}
   /// Whether bytes may be moved by splice_in and splice_out (net/splice.h).
   [[nodiscard]] virtual bool can_splice() const noexcept { return false; }
   [[nodiscard]] virtual SocketAddress peer() const noexcept = 0;

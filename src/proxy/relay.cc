@@ -1,5 +1,6 @@
 #include "proxy/relay.h"
 
+#include <algorithm>
 #include <span>
 
 #include "net/scope.h"
@@ -12,10 +13,17 @@ using net::Task;
 
 /// After this many pieces without waiting for anything the loop serves its other connections first.
 constexpr unsigned kPiecesPerTurn = 16;
+constexpr Nanos kProbeAfter = kProbeSeconds * Nanos{1'000'000'000};
 
 struct Relay {
   Relay(net::Stream& c, net::Stream& s, Nanos i, const bool& cut_flag) noexcept
-      : client(c), server(s), loop(c.loop()), idle(i), cut(cut_flag), last_bytes(loop.now()) {}
+      : client(c),
+        server(s),
+        loop(c.loop()),
+        idle(i),
+        cut(cut_flag),
+        last_bytes(loop.now()),
+        probe_at(last_bytes + kProbeAfter) {}
 
   net::Stream& client;
   net::Stream& server;
@@ -23,6 +31,7 @@ struct Relay {
   Nanos idle;
   const bool& cut;
   Nanos last_bytes;  ///< In either direction.
+  Nanos probe_at;    ///< From then on dead peers are looked for; kNever: they are.
   int writes = 0;    ///< Directions that wait for their receiver.
   RelayOutcome outcome;
 
@@ -32,6 +41,13 @@ struct Relay {
   }
   [[nodiscard]] Nanos silent_at() const noexcept { return idle == kNever ? kNever : last_bytes + idle; }
   void moved() noexcept { last_bytes = loop.now(); }
+  /// How long a read may wait before something is to be seen to.
+  [[nodiscard]] Nanos read_until() const noexcept { return std::min(silent_at(), probe_at); }
+  void probe() noexcept {
+    if (loop.now() < probe_at) return;
+    probe_at = kNever;
+    for (net::Stream* stream : {&client, &server}) stream->enable_keepalive(kProbeSeconds, kProbes);
+  }
 
   /// Ends both directions because of what happened on `at`.
   void fail(ErrorCode code, const net::Stream& at) noexcept {
@@ -57,7 +73,12 @@ struct Relay {
 /// One direction.
 struct Direction {
   Direction(Relay& r, RelayEnd f, net::Stream& t) noexcept
-      : relay(r), from(f), to(t), can_splice(f.stream.can_splice() && t.can_splice()), pipe(r.loop) {}
+      : relay(r),
+        from(f),
+        to(t),
+        can_splice(f.stream.can_splice() && t.can_splice()),
+        pipe(r.loop),
+        room(t) {}
 
   Relay& relay;
   RelayEnd from;
@@ -65,18 +86,29 @@ struct Direction {
   bool can_splice;
   net::BulkFlow flow;
   net::SplicePipe pipe;
+  net::BulkRoom room;
   std::string_view piece;  ///< In the loop's scratch; empty: it is in the pipe.
+
+  void spliced(std::size_t bytes) noexcept {
+    flow.spliced(bytes);
+    if (&to != &relay.client) return;  // Only what clients may hold is bounded.
+    if (flow.is_bulk()) {
+      room.take();
+    } else {
+      room.give();
+    }
+  }
 };
 
 /// Waits for bytes: those of `piece`, or in the pipe. Returns how many, 0 at the end.
 Task<Result<std::size_t>> receive(Direction& way) {
   net::Stream& stream = way.from.stream;
-  stream.set_read_deadline(way.relay.silent_at());
+  stream.set_read_deadline(way.relay.read_until());
   way.piece = {};
   if (way.can_splice && way.flow.is_bulk()) {
     const Result<std::size_t> got = co_await net::splice_in(stream, way.pipe, net::kSpliceMost);
     if (got || got.error().code != ErrorCode::resource) {
-      if (got) way.flow.spliced(*got);
+      if (got) way.spliced(*got);
       co_return got;
     }
     way.flow.stop();  // No pipe is to be had.
@@ -120,6 +152,7 @@ Task<void> pass(Relay& relay, RelayEnd from, net::Stream& to) {
     const Result<std::size_t> got = co_await receive(way);
     if (!got) {
       if (relay.writes != 0) relay.moved();  // A write has its own timeout.
+      relay.probe();
       const bool other_is_busy = relay.loop.now() < relay.silent_at();
       if (got.error().code == ErrorCode::timeout && other_is_busy && !relay.over()) continue;
       relay.fail(got.error().code, from.stream);
@@ -141,10 +174,7 @@ Task<void> pass(Relay& relay, RelayEnd from, net::Stream& to) {
 
 Task<RelayOutcome> relay(RelayEnd client, RelayEnd server, Nanos idle, const bool& cut) {
   Relay relay(client.stream, server.stream, idle, cut);
-  for (net::Stream* stream : {&client.stream, &server.stream}) {
-    stream->set_write_timeout(idle);
-    stream->enable_keepalive(kProbeSeconds, kProbes);
-  }
+  for (net::Stream* stream : {&client.stream, &server.stream}) stream->set_write_timeout(idle);
   net::Scope scope;
   scope.spawn(pass(relay, client, server.stream));
   co_await pass(relay, server, client.stream);

@@ -14,7 +14,7 @@
 namespace lintel::proxy {
 
 /// Tunnels and TCP sessions may be silent for long: a dead peer is found by TCP probes, sent after this many
-/// silent seconds.
+/// silent seconds. Whoever does not live that long is spared the calls that ask for them.
 inline constexpr int kProbeSeconds = 30;
 inline constexpr int kProbes = 3;
 

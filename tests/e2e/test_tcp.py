@@ -202,6 +202,27 @@ def test_idle_sessions_end(start, listen):
     assert lintel.last_record()["end_reason"] == "tunnel.timeout"
 
 
+@pytest.mark.long
+def test_dead_peers_of_long_sessions_are_looked_for(start, listen):
+    server = listen(keep)
+    lintel = start(tcp(server))
+    ends = {f":{lintel.port:04X}": 1, f":{server.port:04X}": 2}  # Of which field is whose: local, remote.
+
+    def probed():
+        """Ends of ours that have a keep-alive timer (proc_pid_net(5): 2)."""
+        rows = [line.split() for line in open("/proc/net/tcp", encoding="ascii").readlines()[1:]]
+        return sum(row[field].endswith(port) and row[3] == "01" and row[5].startswith("02")
+                   for row in rows for port, field in ends.items())
+
+    with dial(lintel) as client:
+        client.sendall(b"x")
+        eventually(lambda: server.accepted and server.accepted[0].recv(1) == b"x")
+        assert probed() == 0
+        eventually(lambda: probed() == 2, "both ends are probed", patience=31 + PATIENCE)
+        client.sendall(b"y")
+        assert server.accepted[0].recv(1) == b"y"
+
+
 def test_a_thousand_connections(start, listen):
     count = load(1000, 200)
     # One thread for all the server's ends: a thousand threads are a test of Python.

@@ -1,7 +1,12 @@
 #include <doctest/doctest.h>
+#include <sys/epoll.h>
 
 #include <array>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
 #include <memory>
+#include <string>
 
 #include "net/scope.h"
 #include "net/socket.h"
@@ -26,7 +31,61 @@ Task<void> writable_then_destroy(StreamPtr& stream, Outcome<void>& outcome) {
   stream.reset();
 }
 
+/// The events that some epoll set of this process watches `fd` for.
+std::uint32_t watched_events(int fd) {
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fdinfo")) {
+    std::ifstream info(entry.path());
+    for (std::string line; std::getline(info, line);) {
+      int target = -1;
+      std::uint32_t events = 0;
+      if (std::sscanf(line.c_str(), "tfd: %d events: %x", &target, &events) == 2 && target == fd)
+        return events;
+    }
+  }
+  return 0;
+}
+
 }  // namespace
+
+TEST_CASE_FIXTURE(SocketPair, "a sender that is ahead wakes nobody until somebody reads again") {
+  adopt(tcp_pair());
+  const auto send_ahead = [&] {
+    for (int i = 0; i < 4; ++i) {
+      put(fd_b, "ahead");
+      loop->turn(0);
+    }
+  };
+  Outcome<std::size_t> first;
+  scope.spawn(read_once(*a, in, first));
+  put(fd_b, "begin");
+  REQUIRE(until([&] { return first.times == 1; }));
+  send_ahead();
+  CHECK((watched_events(fd_a) & EPOLLIN) == 0);
+  Outcome<std::size_t> next;
+  scope.spawn(read_once(*a, in, next));
+  CHECK(*next.result == 20);
+  Outcome<std::size_t> last;
+  scope.spawn(read_once(*a, in, last));
+  SUBCASE("bytes are heard") {
+    CHECK((watched_events(fd_a) & EPOLLIN) != 0);
+    put(fd_b, "more");
+    REQUIRE(until([&] { return last.times == 1; }));
+    CHECK(*last.result == 4);
+  }
+  SUBCASE("so is the end, and a wait for it that begins later") {
+    put(fd_b, "more");
+    REQUIRE(until([&] { return last.times == 1; }));
+    send_ahead();
+    b.reset();
+    loop->turn(0);
+    for (const std::size_t bytes : {std::size_t{20}, std::size_t{0}}) {
+      Outcome<std::size_t> rest;
+      scope.spawn(read_once(*a, in, rest));
+      REQUIRE(until([&] { return rest.times == 1; }));
+      CHECK(*rest.result == bytes);
+    }
+  }
+}
 
 TEST_CASE_FIXTURE(SocketPair, "cancel returns `canceled` once, in the next turn") {
   adopt(unix_pair());
