@@ -370,7 +370,8 @@ constexpr Rule kRules[] = {
     {"queue_has_use", "A queue in a pool without max_connections gives a warning.", rule::queue_has_use},
     {"check_fits_type", "A health check has only settings that its type knows.", rule::check_fits_type},
     {"check_is_complete",
-     "An exec check has a command; an http check names its host by host; servers on Unix sockets have no port "
+     "An exec check has a command; an http check names its host by host; servers on Unix sockets have no "
+     "port "
      "to be checked in place of their own; a timeout longer than the interval gives a warning.",
      rule::check_is_complete},
     {"outlier_ejects",

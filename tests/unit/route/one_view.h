@@ -105,6 +105,7 @@ inline Views compare_views(const Router& router, std::string_view wire,
   views.accepted = true;
   views.route = match(received);
   views.path = received.text(received.path);
+  if (received.host().empty()) return views;  // HTTP/1.0: the session gives it the address connected to.
   Buffer out;
   http::write_request_head(out, received, parser.framing(), true);
   http::RequestHead forwarded;
