@@ -31,6 +31,7 @@ int status_for(EndReason reason) noexcept {
     case EndReason::client_slow_response:
       return 0;
     case EndReason::pool_no_server:
+    case EndReason::pool_empty:
     case EndReason::pool_queue_full:
     case EndReason::pool_timeout_queue:
     case EndReason::pool_breaker_open:
@@ -59,7 +60,8 @@ bool may_have_place_later(EndReason reason) noexcept {
 
 /// Whether no server was so much as chosen.
 bool has_no_place(EndReason reason) noexcept {
-  return reason == EndReason::pool_no_server || may_have_place_later(reason);
+  return reason == EndReason::pool_no_server || reason == EndReason::pool_empty ||
+         may_have_place_later(reason);
 }
 
 /// Waits for a place with a server. None: `result` is how it ends.
@@ -80,7 +82,7 @@ Task<pool::Lease> wait_in_queue(Attempts& at, AttemptResult& result) {
 
 Task<AttemptResult> try_servers(Attempts& at) {
   AttemptResult result;
-  result.reason = EndReason::pool_no_server;
+  result.reason = at.pool->no_server();
   const std::uint32_t most = at.pool->pool.config().retry.attempts;
   for (std::uint32_t servers = 0; servers < most; ++servers) {
     pool::Lease lease = at.pool->pool.take(at.context(), at.own);

@@ -55,6 +55,11 @@ struct PoolContext {
   std::shared_ptr<PoolStats> stats;
   std::vector<std::shared_ptr<ServerStats>> server_stats;  ///< In the order of pool.servers().
   std::optional<StickyCookie> sticky{};
+
+  /// Why pool.take() gives no server.
+  [[nodiscard]] EndReason no_server() const noexcept {
+    return pool.servers().empty() ? EndReason::pool_empty : EndReason::pool_no_server;
+  }
 };
 
 /// A pool of a split, and the sum of the weights up to and with its own.
