@@ -99,4 +99,9 @@ void check_fits_type(const Config& config, Report& report);
 void check_is_complete(const Config& config, Report& report);
 }  // namespace rule
 
+/// The rules of retries (rules_retry.cc).
+namespace rule {
+void retries_fit(const Config& config, Report& report);
+}  // namespace rule
+
 }  // namespace lintel::config
