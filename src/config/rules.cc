@@ -336,7 +336,8 @@ constexpr Rule kRules[] = {
      "On an http listener, conditions on sni ask for tls, and on client_cert_subject for tls.client_auth.",
      rule::tls_conditions},
     {"route_forwards",
-     "Only a route with a pool or a split has fallback, rewrite, timeouts and headers of requests; a split "
+     "Only a route with a pool or a split has fallback, rewrite, timeouts, retry and headers of "
+     "requests; a split "
      "has a "
      "weight above 0; a rewrite changes the path in one way.",
      rule::route_forwards},
@@ -370,7 +371,8 @@ constexpr Rule kRules[] = {
     {"queue_has_use", "A queue in a pool without max_connections gives a warning.", rule::queue_has_use},
     {"check_fits_type", "A health check has only settings that its type knows.", rule::check_fits_type},
     {"check_is_complete",
-     "An exec check has a command; an http check names its host by host; servers on Unix sockets have no port "
+     "An exec check has a command; an http check names its host by host; servers on Unix sockets have no "
+     "port "
      "to be checked in place of their own; a timeout longer than the interval gives a warning.",
      rule::check_is_complete},
     {"outlier_ejects",
@@ -379,6 +381,8 @@ constexpr Rule kRules[] = {
      "a warning.",
      rule::outlier_ejects},
     {"breakers_open", "A circuit breaker has failure_ratio or max_in_flight.", rule::breakers_open},
+    {"retries_fit", "A per_try_timeout that timeouts.total leaves no second attempt gives a warning.",
+     rule::retries_fit},
     {"routes_reachable",
      "A route whose every request is taken by routes before it never matches, which gives a warning.",
      rule::routes_reachable},
