@@ -100,6 +100,7 @@ struct PoolTimeouts {
   milliseconds first_byte = 60s;  ///< From the request sent to the response's first byte.
   milliseconds idle = 60s;        ///< Between two reads or writes of a body.
   milliseconds tunnel_idle = 1h;  ///< Both directions of a TCP session, or after an upgrade, silent.
+  milliseconds total = 0ms;       ///< For all attempts and the whole response; 0: none.
   friend bool operator==(const PoolTimeouts&, const PoolTimeouts&) = default;
 };
 
@@ -154,7 +155,22 @@ struct RouteTimeouts {
   std::optional<milliseconds> first_byte;
   std::optional<milliseconds> idle;
   std::optional<milliseconds> tunnel_idle;
+  std::optional<milliseconds> total;
   friend bool operator==(const RouteTimeouts&, const RouteTimeouts&) = default;
+};
+
+/// Most servers that one request may be sent to.
+inline constexpr std::uint32_t kMostAttempts = 10;
+
+/// What happens when a server fails.
+struct Retry {
+  std::uint32_t attempts = 2;  ///< Servers tried for one request, the first included.
+  std::vector<std::string> on = {"connect-failure", "dead-connection"};
+  milliseconds per_try_timeout = 0ms;  ///< From an attempt's beginning to its answer's head; 0: none.
+  std::uint32_t budget = 20;           ///< Percent of the pool's requests of late.
+  std::uint32_t min_budget = 3;        ///< So many retries of late are allowed in any case.
+  bool idempotency_key = false;        ///< Idempotency-Key makes every method repeatable.
+  friend bool operator==(const Retry&, const Retry&) = default;
 };
 
 struct Route {
@@ -170,6 +186,7 @@ struct Route {
   std::optional<Rewrite> rewrite;
   RouteHeaders headers;
   RouteTimeouts timeouts;
+  std::optional<Retry> retry;  ///< In place of the pool's.
   std::optional<Fault> fault;
   std::optional<Bytes> body_size;  ///< Largest request body; absent: the listener's.
   Place place;
@@ -405,11 +422,6 @@ struct PoolKeepalive {
   milliseconds idle = 30s;       ///< Lowered by what a server announces or does.
   std::uint32_t max_idle = 256;  ///< Idle connections per server and worker; 0: none are kept.
   friend bool operator==(const PoolKeepalive&, const PoolKeepalive&) = default;
-};
-
-struct Retry {
-  std::uint32_t attempts = 2;  ///< Servers tried for one request, the first included.
-  friend bool operator==(const Retry&, const Retry&) = default;
 };
 
 /// Ejection of servers that fail live traffic. What is absent is not looked at.

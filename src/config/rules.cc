@@ -336,7 +336,8 @@ constexpr Rule kRules[] = {
      "On an http listener, conditions on sni ask for tls, and on client_cert_subject for tls.client_auth.",
      rule::tls_conditions},
     {"route_forwards",
-     "Only a route with a pool or a split has fallback, rewrite, timeouts and headers of requests; a split "
+     "Only a route with a pool or a split has fallback, rewrite, timeouts, retry and headers of "
+     "requests; a split "
      "has a "
      "weight above 0; a rewrite changes the path in one way.",
      rule::route_forwards},
@@ -380,6 +381,8 @@ constexpr Rule kRules[] = {
      "a warning.",
      rule::outlier_ejects},
     {"breakers_open", "A circuit breaker has failure_ratio or max_in_flight.", rule::breakers_open},
+    {"retries_fit", "A per_try_timeout that timeouts.total leaves no second attempt gives a warning.",
+     rule::retries_fit},
     {"routes_reachable",
      "A route whose every request is taken by routes before it never matches, which gives a warning.",
      rule::routes_reachable},

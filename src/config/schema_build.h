@@ -126,8 +126,8 @@ inline Type one_of(std::initializer_list<std::int64_t> allowed) {
   return type;
 }
 
-inline Type duration(milliseconds min, milliseconds max) {
-  Type type = integer(min.count(), max.count());
+inline Type duration(milliseconds min, milliseconds max, std::string_view zero_word = {}) {
+  Type type = integer(min.count(), max.count(), zero_word);
   type.kind = Kind::duration;
   return type;
 }

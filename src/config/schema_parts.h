@@ -20,6 +20,8 @@ inline Type tls_version() {
 
 [[nodiscard]] const ObjectType& route_type();
 
+[[nodiscard]] const ObjectType& retry_type();
+
 /// A listener with its routes.
 [[nodiscard]] const ObjectType& listener_type();
 

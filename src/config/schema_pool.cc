@@ -116,6 +116,9 @@ const ObjectType& pool_timeouts_type() {
           field(&PoolTimeouts::tunnel_idle, "tunnel_idle", duration(1ms, 720h),
                 "Time for which a TCP session or an upgraded connection (WebSocket) may be silent in both "
                 "directions."),
+          field(&PoolTimeouts::total, "total", duration(1ms, kLongest, "none"),
+                "Time for a request in all: every attempt and the whole response. Upgraded connections are "
+                "not bound by it."),
       });
   return type;
 }
@@ -129,16 +132,6 @@ const ObjectType& pool_keepalive_type() {
           field(&PoolKeepalive::max_idle, "max_idle", integer(0, 100'000),
                 "Unused connections kept per server and worker; 0 keeps none."),
       });
-  return type;
-}
-
-const ObjectType& retry_type() {
-  static const ObjectType type =
-      object<Retry>("retry", {
-                                 field(&Retry::attempts, "attempts", integer(1, 10),
-                                       "Servers tried for one request, the first included; only what was "
-                                       "surely not processed is tried again."),
-                             });
   return type;
 }
 

@@ -239,6 +239,8 @@ const ObjectType& route_timeouts_type() {
           field(&RouteTimeouts::idle, "idle", duration(1ms, kLongest), "Longest pause within a body."),
           field(&RouteTimeouts::tunnel_idle, "tunnel_idle", duration(1ms, 720h),
                 "Time for which an upgraded connection (WebSocket) may be silent in both directions."),
+          field(&RouteTimeouts::total, "total", duration(1ms, kLongest, "none"),
+                "Time for a request in all: every attempt and the whole response."),
       });
   return type;
 }
@@ -279,6 +281,10 @@ const ObjectType& route_type() {
           field(&Route::timeouts, "timeouts", object_of(route_timeouts_type()),
                 "Timeouts towards servers, in place of the pool's.")
               .only(kHttp),
+          field(&Route::retry, "retry", object_of(retry_type()),
+                "What happens when a server fails, in place of what the pool says.")
+              .only(kHttp)
+              .example("{attempts: 2, on: [connect-failure, \"503\"], budget: 20%}"),
           field(&Route::fault, "fault", object_of(fault_type()),
                 "Trouble that is made on purpose: delays and errors, to see what clients make of them.")
               .only(kHttp)

@@ -185,6 +185,18 @@ bool accept_bytes(std::string& value, std::string& why) {
   return parse_bytes(value, why).has_value();
 }
 
+bool accept_retry_condition(std::string& value, std::string& why) {
+  for (const char* word : {"connect-failure", "dead-connection", "reset", "timeout", "bad-response"}) {
+    if (value == word) return true;
+  }
+  const bool is_error = value.size() == 3 && (value[0] == '4' || value[0] == '5');
+  if (is_error && value.substr(1) == "xx") return true;
+  if (is_error && is_digit(value[1]) && is_digit(value[2])) return true;
+  why =
+      "is none of: connect-failure, dead-connection, reset, timeout, bad-response, a status such as 503, 5xx";
+  return false;
+}
+
 }  // namespace
 
 const TextFormat kAnyText = {"text", "", accept_any};
@@ -208,5 +220,9 @@ const TextFormat kStatuses = {"an HTTP status, such as 2xx, 200-299 or 404",
                               "^([1-5]xx|[1-5][0-9]{2}(-[1-5][0-9]{2})?)$", accept_statuses};
 const TextFormat kBytes = {R"(text with escapes such as \r\n)", "", accept_bytes};
 const TextFormat kAlpn = {"a protocol's name, such as http/1.1", "^[!-~]{1,255}$", accept_alpn};
+const TextFormat kRetryCondition = {
+    "connect-failure, dead-connection, reset, timeout, bad-response or a status such as 503 or 5xx",
+    "^(connect-failure|dead-connection|reset|timeout|bad-response|[45]([0-9][0-9]|xx))$",
+    accept_retry_condition};
 
 }  // namespace lintel::config

@@ -50,6 +50,9 @@ class Pool {
   /// Whether PickContext::hash matters.
   [[nodiscard]] bool hashes() const noexcept { return config_.balance.hashes(); }
 
+  /// Shared by all workers.
+  [[nodiscard]] RetryBudget& retry_budget() noexcept { return shared_->retry_budget; }
+
   /// A place with the server for the next attempt, or none: the pool's circuit breaker refuses it
   /// (Lease::refusal), no server can take it now, or others wait for a place already (can_wait). `own`: the
   /// server that the request belongs to by its cookie; it has that one, also while it is drained, or waits

@@ -17,6 +17,7 @@
 #include "lintel/balancer.h"
 #include "pool/breaker.h"
 #include "pool/outlier.h"
+#include "pool/retry_budget.h"
 
 namespace lintel::pool {
 
@@ -148,6 +149,8 @@ class SharedPool : public std::enable_shared_from_this<SharedPool> {
   /// The server of that name, made if need be; it lives for as long as somebody holds it. Takes a lock: when
   /// a configuration comes into force, not for a request.
   [[nodiscard]] std::shared_ptr<SharedServer> server(std::string_view name);
+
+  RetryBudget retry_budget;  ///< All workers' and all routes'.
 
   /// Forgets the servers that nobody holds any more.
   void prune();

@@ -2,6 +2,7 @@
 
 #include "http/transaction.h"
 #include "net/cancel.h"
+#include "net/loop.h"
 #include "net/pause.h"
 #include "proxy/end_reason.h"
 
@@ -21,6 +22,7 @@ class ActiveExchange final : public http::ClientWatcher {
   bool cut = false;                              ///< Set once; what goes on ends, and no attempt follows.
   EndReason reason = EndReason::local_shutdown;  ///< Why, once it is cut.
   pool::Waiter* waiting = nullptr;               ///< For a place with a server.
+  net::Deadline* total = nullptr;                ///< When all of it must be over; null: whenever.
 
   /// Cuts it off: each attempt ends, and the wait for a place, and a pause.
   void end(EndReason why) noexcept;
@@ -53,11 +55,18 @@ class ActiveAttempt {
 
   /// Ends this attempt: what waits for the server returns `canceled` in the next turn.
   void end(EndReason why) noexcept;
+  /// Ends it as timed out unless head_came() is called before the moment `at`.
+  void end_at(net::Loop& loop, Nanos at) noexcept { loop.set_deadline(deadline_, at); }
+  void head_came() noexcept { deadline_.clear(); }
 
  private:
   friend class ActiveExchange;
   ActiveAttempt* next_;
   ActiveAttempt** link_;  ///< The pointer that points here.
+  net::Deadline deadline_{[](net::Deadline& timer) {
+                            static_cast<ActiveAttempt*>(timer.owner())->end(EndReason::upstream_timeout_try);
+                          },
+                          this};
 };
 
 }  // namespace lintel::proxy

@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "proxy/exchange.h"
+#include "proxy/hash_key.h"
 #include "proxy/outcome.h"
+#include "proxy/retry.h"
 #include "proxy/upstream.h"
 
 namespace lintel::proxy {
@@ -18,6 +20,17 @@ http::H1ClientConnection::Settings client_settings(const config::PoolTimeouts& t
   return settings;
 }
 
+/// An answer that is to be tried again goes no further if it can be.
+class Gate final : public AnswerGate {
+ public:
+  explicit Gate(Attempts& at) noexcept : at_(at) {}
+  bool takes(int status) override { return !at_.rules->include_status(status) || !plan_next(at_); }
+  bool takes_interim() noexcept override { return true; }
+
+ private:
+  Attempts& at_;
+};
+
 /// A new connection to the server, or how the attempt to open one ended. Nothing was sent then.
 Task<http::H1ClientPtr> open(Attempts& at, std::uint32_t index, ActiveAttempt& active,
                              AttemptResult& result) {
@@ -31,30 +44,28 @@ Task<http::H1ClientPtr> open(Attempts& at, std::uint32_t index, ActiveAttempt& a
   }
   if (!connected) {
     result.reason = open_reason(connected.error());
-    result.retry_other = true;
     co_return nullptr;
   }
   co_return std::make_unique<http::H1ClientConnection>(std::move(*connected), at.worker.workspace);
 }
 
-/// Whether it is safe to send the request again: the kernel took no byte, or a connection that had been idle
-/// ended without a word and the request may be repeated (RFC 9110, 9.2.2). The body must still be there in
-/// full.
-bool died_idle(const Attempts& at, const ExchangeResult& exchanged, bool reused, bool idempotent) noexcept {
-  const bool dead =
-      exchanged.no_answer && reused &&
-      (exchanged.reason == EndReason::upstream_closed || exchanged.reason == EndReason::upstream_reset);
-  return !exchanged.answered && at.first.last && dead && (exchanged.nothing_sent || idempotent);
+/// Whether it is safe to send the request again, over a new connection to the same server: the kernel took no
+/// byte, or a connection that had been idle ended without a word and the request may be repeated (RFC 9110,
+/// 9.2.2).
+bool died_idle(const Attempts& at, const ExchangeResult& exchanged, bool reused) noexcept {
+  const bool dead = exchanged.no_answer && reused && retry_cause(exchanged.reason) == RetryCause::reset;
+  return dead && at.rules->include(RetryCause::dead_connection) && at.body.can_begin() &&
+         (exchanged.nothing_sent || at.repeatable);
 }
 
 Task<AttemptResult> run_attempt(Attempts& at, std::uint32_t index) {
   AttemptResult result;
   ActiveAttempt active(at.active);
-  const bool idempotent = http::is_idempotent(at.transaction.request.method);
+  if (at.rules->per_try != 0) active.end_at(at.worker.loop, at.worker.loop.now() + at.rules->per_try);
   http::H1ClientPtr connection;
   // A connection that began with a PROXY header speaks for one client.
   const bool shared = at.pool->pool.config().proxy_protocol == config::SendProxy::none;
-  if (!at.fresh && shared) connection = at.pool->pool.checkout(index, !idempotent);
+  if (!at.fresh && shared) connection = at.pool->pool.checkout(index, !at.repeatable);
   if (!connection) connection = co_await open(at, index, active, result);
   if (!connection) co_return result;
   ServerStats& stats = *at.pool->server_stats[index];
@@ -63,13 +74,18 @@ Task<AttemptResult> run_attempt(Attempts& at, std::uint32_t index) {
   connection->start(client_settings(at.timeouts));
   active.upstream = connection.get();
   stats.active.add();
-  const ExchangeResult exchanged = co_await exchange(at.worker, at.route, at.timeouts, at.transaction,
-                                                     *connection, at.first, active, at.record);
+  Gate gate(at);
+  const ExchangeResult exchanged =
+      co_await exchange(at.worker, at.route, at.timeouts, ExchangeEnds{at.transaction, at.body, *connection},
+                        gate, active, at.record);
   stats.active.sub();
   active.upstream = nullptr;
+  at.sent |= !exchanged.nothing_sent;
   result.reason = exchanged.reason;
   result.answered = exchanged.answered;
-  result.retry_same = died_idle(at, exchanged, connection->reused(), idempotent);
+  result.status = exchanged.status;
+  result.reached = true;
+  result.retry_same = died_idle(at, exchanged, connection->reused());
   if (result.retry_same) result.reason = EndReason::upstream_idle_closed;
   if (shared) at.pool->pool.checkin(index, std::move(connection));
   co_return result;
@@ -88,16 +104,16 @@ void note_latency(Attempts& at, std::uint32_t index, const AttemptResult& result
 void note_attempt(Attempts& at, std::uint32_t index, const AttemptResult& result, Nanos begun) {
   const pool::Server& server = at.pool->pool.servers()[index];
   ServerStats& stats = *at.pool->server_stats[index];
-  const int status = result.answered ? at.record.upstream_status : 0;
   at.record.server = server.name;
+  at.record.upstream_status = result.status;
   const Nanos took = at.worker.loop.now() - begun;
-  at.record.add_attempt({server.name, status, result.reason, took});
+  at.record.add_attempt({server.name, result.status, result.reason, took});
   note_latency(at, index, result, took);
-  stats.requests.add(static_cast<std::uint32_t>(status));
+  stats.requests.add(static_cast<std::uint32_t>(result.status));
   if (is_server_failure(result.reason)) stats.errors.add(static_cast<std::uint32_t>(result.reason));
   note_outcome(at.pool->pool, index,
                {.reason = result.reason,
-                .status = status,
+                .status = result.status,
                 .begun = begun,
                 .now = at.worker.loop.now(),
                 .first_byte = result.answered ? at.record.first_byte : -1});
@@ -105,6 +121,26 @@ void note_attempt(Attempts& at, std::uint32_t index, const AttemptResult& result
 }
 
 }  // namespace
+
+void Attempts::turn_to(PoolContext& to) noexcept {
+  pool = &to;
+  rules = &route.retry_rules(to);
+  timeouts = route.timeouts(to);
+  tried_count = 0;
+  repeatable = is_repeatable(transaction.request, *rules);
+  active.abort_on_close = to.pool.config().abort_on_close;
+  record.pool = to.pool.config().name;
+  own = std::nullopt;
+  if (to.sticky) own = to.sticky->server_of(transaction.request.fields);
+  if (to.pool.hashes()) hash = hash_key(to.pool.config().balance.on, transaction.request, record.client_ip);
+  if (to.uses_budget) to.pool.retry_budget().count_request(worker.loop.now());
+}
+
+pool::Lease Attempts::take() noexcept {
+  pool::Lease lease = pool->pool.take(context(), own);
+  if (lease) note_taken(lease);
+  return lease;
+}
 
 Task<AttemptResult> attempt(Attempts& at, std::uint32_t index) {
   const Nanos begun = at.worker.loop.now();

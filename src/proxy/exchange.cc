@@ -17,15 +17,25 @@ constexpr unsigned kPiecesPerTurn = 16;
 
 /// The exchange's two halves and what they tell each other. Lives in the frame of exchange().
 struct Exchange {
-  Exchange(WorkerContext& w, const RouteContext& via, const config::PoolTimeouts& t,
-           http::ServerTransaction& d, http::ClientTransaction& u, ActiveAttempt& a, Record& r) noexcept
-      : worker(w), route(via), timeouts(t), downstream(d), upstream(u), active(a), record(r) {}
+  Exchange(WorkerContext& w, const RouteContext& via, const config::PoolTimeouts& t, const ExchangeEnds& ends,
+           AnswerGate& g, ActiveAttempt& a, Record& r) noexcept
+      : worker(w),
+        route(via),
+        timeouts(t),
+        downstream(ends.downstream),
+        body(ends.body),
+        upstream(ends.upstream),
+        gate(g),
+        active(a),
+        record(r) {}
 
   WorkerContext& worker;
   const RouteContext& route;
   const config::PoolTimeouts& timeouts;
   http::ServerTransaction& downstream;
+  ReplayBody& body;
   http::ClientTransaction& upstream;
+  AnswerGate& gate;
   ActiveAttempt& active;
   Record& record;
   ExchangeResult result;
@@ -71,7 +81,7 @@ struct Exchange {
 /// Streams the rest of the request body.
 Task<void> send_request_body(Exchange& ex) {
   unsigned pieces = 0;
-  BodyMover mover(ex.worker.loop, ex.downstream, ex.upstream);
+  BodyMover mover(ex.worker.loop, ex.body, ex.upstream);
   for (;;) {
     const MovedPiece piece = co_await mover.move();
     if (piece.failed == MovedPiece::Failed::read && piece.error.code != ErrorCode::canceled) {
@@ -87,8 +97,9 @@ Task<void> send_request_body(Exchange& ex) {
 
 /// Sends the head with `first`, and the rest of the body as it comes. A server may answer, and even close,
 /// without reading everything: what it says is still to be read then.
-Task<void> send_request(Exchange& ex, BodyChunk first) {
-  const http::Fields* trailers = first.last ? ex.downstream.trailers() : nullptr;
+Task<void> send_request(Exchange& ex) {
+  const BodyChunk first = ex.body.begin();
+  const http::Fields* trailers = first.last ? ex.body.trailers() : nullptr;
   const Result<void> sent = co_await ex.upstream.write_head(ex.downstream.request, first, trailers);
   if (!sent && sent.error().retryable && ex.upstream.reused()) {
     ex.note_dead(sent.error());
@@ -107,6 +118,7 @@ Task<Result<BodyChunk>> receive_head(Exchange& ex, http::ResponseHead& head) {
     if (ex.must_end()) co_return tl::unexpected<Error>(Error{ErrorCode::canceled});
     Result<BodyChunk> first = co_await ex.upstream.read_head(head);
     if (!first || !head.is_interim()) co_return first;
+    if (!ex.gate.takes_interim()) continue;
     const Result<void> written = co_await ex.downstream.write_interim(head);
     if (!written) co_return tl::unexpected<Error>(written.error());
     if (++interim % kPiecesPerTurn == 0) co_await ex.worker.loop.yield();
@@ -131,6 +143,7 @@ Task<EndReason> send_response_body(Exchange& ex) {
 
 /// Both directions of a connection that was switched to another protocol.
 Task<EndReason> run_tunnel(Exchange& ex) {
+  if (ex.active.exchange.total) ex.active.exchange.total->clear();
   const http::Upgraded client = ex.downstream.upgraded();
   const http::Upgraded server = ex.upstream.upgraded();
   RelayCount in;
@@ -174,6 +187,12 @@ Task<void> receive_response(Exchange& ex, Nanos sent_at) {
   const Result<BodyChunk> first = co_await receive_head(ex, *head);
   if (!first) {
     note_no_head(ex, first.error());
+    co_return;
+  }
+  ex.active.head_came();
+  ex.result.status = head->status;
+  if (!ex.gate.takes(head->status)) {
+    ex.result.reason = EndReason::upstream_status;
     co_return;
   }
   ex.record.first_byte = ex.worker.loop.now() - sent_at;
@@ -253,24 +272,23 @@ EndReason upstream_reason(const Error& error, Phase phase) noexcept {
 }
 
 Task<ExchangeResult> exchange(WorkerContext& worker, const RouteContext& route,
-                              const config::PoolTimeouts& timeouts, http::ServerTransaction& downstream,
-                              http::ClientTransaction& upstream, BodyChunk first, ActiveAttempt& active,
-                              Record& record) {
-  Exchange ex(worker, route, timeouts, downstream, upstream, active, record);
+                              const config::PoolTimeouts& timeouts, ExchangeEnds ends, AnswerGate& gate,
+                              ActiveAttempt& active, Record& record) {
+  Exchange ex(worker, route, timeouts, ends, gate, active, record);
   const Nanos sent_at = worker.loop.now();
   net::Scope scope;
   ex.request_running = true;
-  scope.spawn(send_request(ex, first));  // Mostly over at once.
+  scope.spawn(send_request(ex));  // Mostly over at once.
   co_await receive_response(ex, sent_at);
   if (ex.request_running && (ex.result.reason != EndReason::ok || record.status >= 400)) {
     ex.response_over = true;
-    downstream.cancel_read();
-    upstream.cancel_write();
+    if (ends.downstream.request.has_body) ends.downstream.cancel_read();
+    ends.upstream.cancel_write();
   }
   co_await scope.join();
   if (ex.result.reason == EndReason::local_shutdown) ex.result.reason = active.reason;
   const bool complete = ex.result.reason == EndReason::ok || ex.result.reason == EndReason::tunnel_closed;
-  if (ex.result.answered && !complete) downstream.abort();
+  if (ex.result.answered && !complete) ends.downstream.abort();
   co_return ex.result;
 }
 

@@ -4,10 +4,10 @@
 
 #include "proxy/attempt.h"
 #include "proxy/exchange.h"
-#include "proxy/hash_key.h"
 #include "proxy/local_reply.h"
 #include "proxy/outcome.h"
 #include "proxy/placing.h"
+#include "proxy/retry.h"
 
 namespace lintel::proxy {
 namespace {
@@ -41,6 +41,8 @@ int status_for(EndReason reason) noexcept {
     case EndReason::upstream_connect_timeout:
     case EndReason::upstream_timeout_send:
     case EndReason::upstream_timeout_first_byte:
+    case EndReason::upstream_timeout_try:
+    case EndReason::route_timeout:
       return 504;
     default:
       return 502;
@@ -75,43 +77,91 @@ Task<pool::Lease> wait_in_queue(Attempts& at, AttemptResult& result) {
   if (placement.reason != EndReason::ok && placement.reason != EndReason::pool_no_server) {
     result.reason = placement.reason;
   }
+  if (placement.lease) at.note_taken(placement.lease);
   co_return std::move(placement.lease);
+}
+
+/// Ends a request, whatever it waits for, when its time is up.
+class TotalDeadline {
+ public:
+  TotalDeadline(net::Loop& loop, ActiveExchange& active, http::ServerTransaction& transaction,
+                Nanos total) noexcept
+      : active_(active), transaction_(transaction) {
+    if (total == 0) return;
+    loop.set_deadline(deadline_, loop.now() + total);
+    active.total = &deadline_;
+  }
+  TotalDeadline(const TotalDeadline&) = delete;
+  TotalDeadline& operator=(const TotalDeadline&) = delete;
+  ~TotalDeadline() { stop(); }
+
+  /// The connection with the client may go on.
+  void stop() noexcept {
+    deadline_.clear();
+    active_.total = nullptr;
+    if (active_.cut && active_.reason == EndReason::route_timeout) active_.cut = false;
+  }
+
+ private:
+  static void fire(net::Deadline& deadline) {
+    auto& self = *static_cast<TotalDeadline*>(deadline.owner());
+    self.active_.end(EndReason::route_timeout);
+    self.transaction_.cancel_write();
+  }
+
+  ActiveExchange& active_;
+  http::ServerTransaction& transaction_;
+  net::Deadline deadline_{fire, this};
+};
+
+/// A place with a server for the next attempt, at once or after a wait. None: where nothing was tried yet,
+/// `result` is how it ends.
+Task<pool::Lease> find_place(Attempts& at, AttemptResult& result) {
+  pool::Lease lease = at.take();
+  if (!lease && lease.refusal() != pool::Refusal::no_server) {
+    if (at.tried_count == 0) result.reason = refusal_reason(lease.refusal());
+    co_return std::move(lease);
+  }
+  if (!lease) lease = co_await wait_in_queue(at, result);
+  co_return std::move(lease);
 }
 
 Task<AttemptResult> try_servers(Attempts& at) {
   AttemptResult result;
   result.reason = EndReason::pool_no_server;
-  const std::uint32_t most = at.pool->pool.config().retry.attempts;
-  for (std::uint32_t servers = 0; servers < most; ++servers) {
-    pool::Lease lease = at.pool->pool.take(at.context(), at.own);
-    if (!lease && lease.refusal() != pool::Refusal::no_server) {
-      if (servers == 0) result.reason = refusal_reason(lease.refusal());
-      co_return result;
-    }
-    if (!lease) lease = co_await wait_in_queue(at, result);
-    if (!lease) co_return result;
-    if (servers != 0) count_retry(at, result.reason);
+  pool::Lease lease = co_await find_place(at, result);
+  for (; lease; lease = std::move(at.next)) {
     result = co_await attempt(at, lease.server());
     if (result.retry_same && !at.active.cut) {
       count_retry(at, result.reason);
       at.fresh = true;
       result = co_await attempt(at, lease.server());
     }
-    if (!result.retry_other || at.active.cut) co_return result;
-    at.exclude(lease.server());
+    if (result.answered || at.active.cut) break;
+    const RetryCause cause = result.reached ? retry_cause(result.reason) : RetryCause::connect_failure;
+    if (!at.next && may_follow(at, cause, result.reached)) {
+      at.next = co_await find_place(at, result);
+      if (at.next && result.reached && !take_from_budget(at)) at.next.end();
+    }
+    if (at.next) count_retry(at, result.reason);
   }
+  at.next.end();
+  if (at.active.cut && !result.answered) result.reason = at.active.reason;
   co_return result;
 }
 
-Task<AttemptResult> forward_to(Attempts& at) {
-  const pool::Pool& pool = at.pool->pool;
-  at.active.abort_on_close = pool.config().abort_on_close;
-  at.record.pool = pool.config().name;
-  if (pool.hashes())
-    at.hash = hash_key(pool.config().balance.on, at.transaction.request, at.record.client_ip);
-  at.own = std::nullopt;
-  if (at.pool->sticky) at.own = at.pool->sticky->server_of(at.transaction.request.fields);
-  co_return co_await try_servers(at);
+/// Whether the route's fallback gets a request that ended so.
+bool falls_back(const Attempts& at, const AttemptResult& result) noexcept {
+  if (result.answered || at.active.cut || (result.reached && !has_no_place(result.reason))) return false;
+  const PoolContext* fallback = at.route.fallback;
+  return fallback && fallback != at.pool && (!at.sent || at.repeatable) && at.body.can_begin();
+}
+
+/// What an attempt reads of the body is kept for the next one, if there may be one then.
+void keep_body(Attempts& at) noexcept {
+  const http::RequestHead& request = at.transaction.request;
+  if (!request.has_body || at.body.begin().last) return;
+  if (at.repeatable && request.content_length.value_or(0) <= ReplayBody::kMost) at.body.keep();
 }
 
 /// With the time after which it may be worth asking again, where that is known.
@@ -132,15 +182,16 @@ Task<void> answer_itself(Attempts& at, int status) {
 Task<void> forward(WorkerContext& worker, const RouteContext& route, PoolContext& pool,
                    http::ServerTransaction& transaction, ActiveExchange& active, const Client& client,
                    Record& record) {
-  Attempts at(worker, route, pool, transaction, active, client, record, transaction.buffered_body());
-  AttemptResult result = co_await forward_to(at);
-  // Nothing of the request has been sent, so its body is still there.
-  const bool unreached = !result.answered && (has_no_place(result.reason) || result.retry_other);
-  if (unreached && route.fallback && route.fallback != &pool && !active.cut) {
+  Attempts at(worker, route, pool, transaction, active, client, record);
+  TotalDeadline deadline(worker.loop, active, transaction, to_nanos(at.timeouts.total));
+  keep_body(at);
+  AttemptResult result = co_await try_servers(at);
+  if (falls_back(at, result)) {
     count_retry(at, result.reason);
     at.turn_to(*route.fallback);
-    result = co_await forward_to(at);
+    result = co_await try_servers(at);
   }
+  deadline.stop();
   transaction.watch_client(nullptr, 0);
   record.end_reason = result.reason;
   if (result.answered) co_return;

@@ -59,6 +59,8 @@ std::unique_ptr<PoolContext> build_pool(const config::Pool& config,
       worker.stats.pool(config.name),
       {},
   });
+  context->retry = RetryRules(config.retry);
+  context->uses_budget = context->retry.use_budget();
   for (const pool::Server& server : context->pool.servers()) {
     const std::shared_ptr<ServerStats> stats = worker.stats.server(config.name, server.name);
     server.state->show_idle(std::shared_ptr<Gauge>(stats, &stats->idle));
@@ -112,6 +114,12 @@ void build_actions(const config::Route& route, const Generation& generation, Rou
   if (!added.split.empty()) added.pool = added.split.front().pool;
   added.split_key = route::Template::compile(route.split_key, route::Template::For::request, why).value();
   if (!route.fallback.empty()) added.fallback = find_pool(generation, route.fallback);
+  if (route.retry) {
+    added.retry.emplace(*route.retry);
+    route.for_each_pool([&](const std::string& name) {
+      if (PoolContext* pool = find_pool(generation, name)) pool->uses_budget |= added.retry->use_budget();
+    });
+  }
   if (route.fault) added.fault_match.emplace(route.fault->match.value_or(config::Match{}));
   if (route.rewrite) added.rewrite = route::Rewrite(*route.rewrite, route.match);
   added.request_edits = route::HeaderEdits(route.headers.request, route::Template::For::request);
@@ -142,6 +150,7 @@ config::PoolTimeouts RouteContext::timeouts(const PoolContext& of) const noexcep
   timeouts.first_byte = config->timeouts.first_byte.value_or(timeouts.first_byte);
   timeouts.idle = config->timeouts.idle.value_or(timeouts.idle);
   timeouts.tunnel_idle = config->timeouts.tunnel_idle.value_or(timeouts.tunnel_idle);
+  timeouts.total = config->timeouts.total.value_or(timeouts.total);
   return timeouts;
 }
 

@@ -14,6 +14,7 @@
 #include "net/socket.h"
 #include "pool/pool.h"
 #include "proxy/access_log.h"
+#include "proxy/retry_rules.h"
 #include "proxy/snapshot.h"
 #include "proxy/stats.h"
 #include "proxy/sticky.h"
@@ -43,6 +44,7 @@ struct WorkerContext {
   std::shared_ptr<pool::SharedPools> shared_pools = std::make_shared<pool::SharedPools>();
   log::RateLimit handshake_errors{1};
   log::RateLimit queue_warnings{1};
+  log::RateLimit budget_warnings{1, 10'000'000'000};
   std::unique_ptr<net::DatagramBatch> datagrams;  ///< Null until the worker receives any.
   std::unique_ptr<AccessLog> access_log;          ///< Null: none is written.
   std::shared_ptr<const Generation> generation;   ///< The one that new transactions begin with.
@@ -55,6 +57,8 @@ struct PoolContext {
   std::shared_ptr<PoolStats> stats;
   std::vector<std::shared_ptr<ServerStats>> server_stats;  ///< In the order of pool.servers().
   std::optional<StickyCookie> sticky{};
+  RetryRules retry{};
+  bool uses_budget = false;  ///< Whether its requests are counted for its retry budget.
 };
 
 /// A pool of a split, and the sum of the weights up to and with its own.
@@ -71,6 +75,7 @@ struct RouteContext {
   std::vector<SplitPart> split;                  ///< Empty: everything goes to `pool`.
   route::Template split_key;                     ///< Empty: chance decides.
   PoolContext* fallback = nullptr;               ///< For what cannot reach a server of the others.
+  std::optional<RetryRules> retry;               ///< In place of the pool's.
   std::optional<route::Conditions> fault_match;  ///< Which requests the fault is for; without: none.
   route::Rewrite rewrite;
   route::HeaderEdits request_edits;
@@ -83,6 +88,9 @@ struct RouteContext {
 
   /// The timeouts towards the servers of `of`, one of its pools.
   [[nodiscard]] config::PoolTimeouts timeouts(const PoolContext& of) const noexcept;
+  [[nodiscard]] const RetryRules& retry_rules(const PoolContext& of) const noexcept {
+    return retry ? *retry : of.retry;
+  }
 };
 
 /// A listener's part of a generation.

@@ -288,6 +288,9 @@ void add_pools(Page& page, const StatsTotal& total) {
     for (const auto& [key, count] : sum.retries)
       page.sample({{"pool", name}, {"reason", reason_label(key)}}, count);
   }
+  page.counter("lintel_retry_budget_exhausted_total",
+               "Retries that were asked for and not made, because the pool's budget was exhausted.");
+  for (const auto& [name, sum] : total.pools) page.sample({{"pool", name}}, sum.budget_exhausted);
 }
 
 void add_servers(Page& page, const StatsTotal& total, const ProcessInfo& process) {

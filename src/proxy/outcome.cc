@@ -15,6 +15,7 @@ std::optional<bool> speaks_for_server(EndReason reason, int status) noexcept {
     case EndReason::upstream_closed:
     case EndReason::upstream_timeout_send:
     case EndReason::upstream_timeout_first_byte:
+    case EndReason::upstream_timeout_try:
     case EndReason::upstream_bad_response:
     case EndReason::upstream_truncated:
       return false;
@@ -35,7 +36,8 @@ std::optional<bool> speaks_for_server(EndReason reason, int status) noexcept {
 void note_outcome(pool::Pool& pool, std::uint32_t server, const AttemptEnd& end) noexcept {
   const std::optional<bool> good = speaks_for_server(end.reason, end.status);
   if (!good) return;
-  const bool failed = end.reason != EndReason::ok && is_server_failure(end.reason);
+  const bool answered = end.reason == EndReason::ok || end.reason == EndReason::upstream_status;
+  const bool failed = !answered && is_server_failure(end.reason);
   pool.note(server, {.good = *good,
                      .begun = end.begun,
                      .now = end.now,

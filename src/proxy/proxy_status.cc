@@ -85,6 +85,8 @@ std::string_view proxy_error(EndReason reason) noexcept {  // NOLINT(readability
     case EndReason::upstream_timeout_send:
       return "connection_write_timeout";
     case EndReason::upstream_timeout_first_byte:
+    case EndReason::upstream_timeout_try:
+    case EndReason::route_timeout:
       return "http_response_timeout";
     case EndReason::upstream_bad_response:
       return "http_protocol_error";
@@ -116,6 +118,7 @@ std::string_view proxy_error(EndReason reason) noexcept {  // NOLINT(readability
     case EndReason::client_idle_close:
     // The request was sent again, and what came of that is the reason.
     case EndReason::upstream_idle_closed:
+    case EndReason::upstream_status:
       break;
   }
   return "";

@@ -98,6 +98,7 @@ void add(StatsTotal::Pool& sum, const PoolStats& stats) {
   add(sum.queue, stats.queue);
   sum.waiting += stats.waiting.value();
   add(sum.retries, stats.retries);
+  sum.budget_exhausted += stats.budget_exhausted.value();
 }
 
 void add(StatsTotal::Server& sum, const ServerStats& stats) {

@@ -124,7 +124,8 @@ struct alignas(64) PoolStats {
   DurationHistogram first_byte;
   DurationHistogram queue;  ///< Waits for a place with a server, however they ended.
   Gauge waiting;
-  KeyedCounters retries;  ///< By EndReason of the attempt that was followed by another.
+  KeyedCounters retries;     ///< By EndReason of the attempt that was followed by another.
+  Counter budget_exhausted;  ///< Retries that there were not, for that.
 };
 
 struct alignas(64) ServerStats {
@@ -207,6 +208,7 @@ struct StatsTotal {
     HistogramTotal queue;
     std::int64_t waiting = 0;
     std::map<std::uint32_t, std::uint64_t> retries;
+    std::uint64_t budget_exhausted = 0;
   };
   struct Server {
     std::map<std::uint32_t, std::uint64_t> requests;

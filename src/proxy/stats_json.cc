@@ -214,6 +214,7 @@ void add_pools(JsonWriter& json, const StatsTotal& total, const ProcessInfo& pro
     if (condition != process.pool_conditions.end()) add_condition(json, condition->second);
     add_servers(json, name, total, process);
     add_reasons(json, "retries", sum.retries);
+    json.key("retry_budget_exhausted").number(sum.budget_exhausted);
     add_histogram(json, "connect", sum.connect);
     add_histogram(json, "first_byte", sum.first_byte);
     json.key("waiting").signed_number(sum.waiting);

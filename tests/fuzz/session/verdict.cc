@@ -164,9 +164,9 @@ void Judge::check_request(const Served& served, const Story& story, std::size_t 
   }
 }
 
-/// A request may reach servers twice only where that cannot hurt: it may be repeated, the first time was on
-/// an old connection that its server ended without a word, and the second on a new one (RFC 9110, 9.2.2;
-/// RFC 9112, 9.3.1).
+/// A request may reach servers twice only where that cannot hurt: it may be repeated, and the first time was
+/// on an old connection that its server ended without a word, and the second on a new one (RFC 9110, 9.2.2;
+/// RFC 9112, 9.3.1); or that is asked for, and the first time was not answered.
 void Judge::check_repeated(const Served& served, std::size_t index, const Story& story) const {
   for (const Placed& other : placed_) {
     if (other.story != &story || other.index != index) continue;
@@ -177,6 +177,13 @@ void Judge::check_repeated(const Served& served, std::size_t index, const Story&
     const bool silent = !first.begun || first.next_piece == 0;
     const bool ended = world_.servers[first.connection].gone;
     if (!is_idempotent(first.request.message().method)) fail("a request that may not be repeated was");
+    if (world_.asks_again) {
+      const bool answered = first.begun && first.answer.valid && first.answer.benign &&
+                            first.next_piece == first.answer.pieces.size();
+      if (answered && !world_.servers[first.connection].disturbed)
+        fail("a request was repeated though answered");
+      continue;
+    }
     if (first.place == 0 || second.place != 0) fail("a request was repeated after a new connection's end");
     if (!silent || !ended) fail("a request was repeated that its server did not leave unanswered");
   }

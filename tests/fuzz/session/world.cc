@@ -66,6 +66,11 @@ World::World(const Step& scene) : worker(1 + scene.op % 2, upstream_options(scen
   static constexpr std::uint32_t kIdle[] = {256, 256, 1, 0};
   pool.keepalive.max_idle = kIdle[scene.e % 4];
   pool.retry.attempts = 1 + scene.e / 4 % 3;
+  asks_again = scene.e >= 128;
+  if (asks_again) {
+    pool.retry.on = {"connect-failure", "dead-connection", "reset", "timeout", "bad-response"};
+    pool.retry.budget = 100;
+  }
   pool.timeouts.tunnel_idle = 30s;
   calm = scene.d % 4 != 3 && scene.d % 8 != 7;
   worker.publish();

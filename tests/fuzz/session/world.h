@@ -88,6 +88,7 @@ class World {
   std::vector<Client> clients;
   std::vector<Server> servers;
   std::map<std::string, Poison> poisons;  ///< By marker.
+  bool asks_again = false;  ///< What may be repeated is, after resets, timeouts and broken answers.
   /// Nothing but understandable requests and right answers so far: every request must be answered.
   bool calm = true;
 

@@ -57,6 +57,7 @@ const std::set<EndReason> kWithout = {
     EndReason::upstream_timeout_body,
     EndReason::upstream_truncated,
     EndReason::upstream_idle_closed,
+    EndReason::upstream_status,
     EndReason::tunnel_closed,
     EndReason::tunnel_timeout,
     EndReason::tunnel_reset,
