@@ -1,16 +1,15 @@
 #pragma once
 
-// From a file to a snapshot that workers can run. Blocks on files and name servers.
+// From a file to a configuration that only lacks the addresses of names. Blocks on files.
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
 #include <vector>
 
-#include "base/address.h"
+#include "app/server_files.h"
 #include "config/loader.h"
 #include "proxy/snapshot.h"
 #include "tls/ticket_keys.h"
@@ -25,8 +24,10 @@ struct ConfigSource {
 };
 
 struct Loaded {
-  std::shared_ptr<const proxy::Snapshot> snapshot;
-  std::vector<std::string> warnings;  ///< A line each.
+  std::shared_ptr<const proxy::Snapshot> written;   ///< Without addresses: see expand().
+  ServerLists lists;                                ///< What its files list.
+  std::shared_ptr<const proxy::Snapshot> snapshot;  ///< To be run; load() leaves it null.
+  std::vector<std::string> warnings;                ///< A line each.
 };
 
 /// Why there is nothing to run.
@@ -35,15 +36,9 @@ struct LoadFailure {
   std::vector<std::string> lines;  ///< The errors, a line each, for the log.
 };
 
-/// Finds the address of a host name. Empty: none, `why` then says it.
-using Resolve = std::function<SocketAddress(const Endpoint& endpoint, std::string& why)>;
-
-/// The system's resolver (getaddrinfo), first address. Blocks.
-[[nodiscard]] SocketAddress resolve_name(const Endpoint& endpoint, std::string& why);
-
-/// Loads, checks and resolves; reads certificates and keys. `tickets` are the process's.
+/// Loads and checks; reads certificates, keys and lists of servers, asks no name server. `tickets` are the
+/// process's.
 [[nodiscard]] tl::expected<Loaded, LoadFailure> load(const ConfigSource& source, std::uint64_t number,
-                                                     const Resolve& resolve,
                                                      const std::shared_ptr<tls::TicketKeys>& tickets);
 
 /// 64-bit FNV-1a in hexadecimal.

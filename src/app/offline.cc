@@ -4,6 +4,7 @@
 #include <charconv>
 #include <vector>
 
+#include "app/expansion.h"
 #include "app/loading.h"
 #include "base/random.h"
 #include "config/diagnostic.h"
@@ -50,13 +51,9 @@ Offline::Offline(std::shared_ptr<const proxy::Snapshot> snapshot)
 }
 
 tl::expected<std::unique_ptr<Offline>, std::string> Offline::load(const std::string& file) {
-  // Where a server is does not matter, only that it could be anywhere.
-  const auto anywhere = [](const Endpoint& endpoint, std::string&) {
-    return SocketAddress::from_ip("127.0.0.1", endpoint.port).value();
-  };
-  auto loaded = app::load({.name = file}, 1, anywhere, std::make_shared<tls::TicketKeys>());
+  auto loaded = app::load({.name = file}, 1, std::make_shared<tls::TicketKeys>());
   if (!loaded) return tl::unexpected(loaded.error().text);
-  return std::unique_ptr<Offline>(new Offline(std::move(loaded->snapshot)));
+  return std::unique_ptr<Offline>(new Offline(expand_offline(*loaded->written, loaded->lists)));
 }
 
 tl::expected<const proxy::ListenerContext*, std::string> Offline::listener(const Url& url,

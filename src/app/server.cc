@@ -60,7 +60,8 @@ Server::Server(std::string file, std::uint16_t demo_port)
       is_demo_(source_.name.empty()),
       workspace_(loop_, random_seed()),
       checks_(probe_tools_, random_seed()),
-      admin_(workspace_, [this](const LocalRequest& request) { return answer_admin(request); }) {}
+      admin_(workspace_, [this](const LocalRequest& request) { return answer_admin(request); }),
+      names_(loop_, resolver_, random_seed(), [this] { servers_changed(); }) {}
 
 Server::~Server() {
   if (loader_.joinable()) loader_.join();
@@ -88,12 +89,18 @@ int Server::start() {
   if (is_demo_) {
     if (const std::optional<int> failed = start_demo()) return *failed;
   }
-  auto loaded = load(source_, 1, resolve_name, tickets_);
+  auto loaded = load(source_, 1, tickets_);
   if (!loaded) {
     std::fputs(loaded.error().text.c_str(), stderr);
     complain("the configuration is not valid; nothing was started");
     return kExitInvalid;
   }
+  if (const auto opened = open_log(loaded->written->config.log); !opened) {  // Names may be complained of.
+    complain(opened.error());
+    return kExitCannotListen;
+  }
+  wait_for_names(*loaded);
+  loaded->snapshot = expand(*loaded->written, loaded->lists, finder());
   auto prepared = prepare(std::move(*loaded));
   if (!prepared) {
     std::string text = prepared.error();
@@ -166,7 +173,7 @@ std::vector<ServerEntry> Server::server_entries() const {
   std::set<proxy::NamePair> seen;
   for (const config::Pool& pool : snapshot_->config.pools) {
     for (const config::Server& server : pool.servers) {
-      const proxy::NamePair names(pool.name, server.address.to_string());
+      const proxy::NamePair names(pool.name, server.name());
       if (!seen.insert(names).second) continue;  // Listed twice.
       entries.push_back(
           {pool.name, names.second, server.weight, servers_.at(names), checks_.findings(names)});
@@ -178,7 +185,10 @@ std::vector<ServerEntry> Server::server_entries() const {
 // --- The end
 
 void Server::stop(bool bounded) {
-  if (!snapshot_) return;  // The start failed; the end is on its way.
+  if (!snapshot_) {  // The start goes on, or failed; then the end is on its way.
+    stop_asked_ = bounded;
+    return;
+  }
   if (phase_ == Phase::delaying || phase_ == Phase::draining) {
     if (!bounded || std::exchange(cutting_, true)) return;
     log::warn("stopping at once");
@@ -227,9 +237,11 @@ net::Task<void> Server::end() {
   stop_deadline_.clear();
   admin_.close();
   checks_.stop();
+  names_.end();
   if (demo_) demo_->close();
   co_await admin_.join();
   co_await checks_.join();
+  co_await names_.join();
   if (demo_) co_await demo_->join();
   loop_.stop();
 }
@@ -267,13 +279,16 @@ proxy::ProcessInfo Server::process_info() const {
     }
   }
   add_conditions(info);
+  names_.describe(info.resolver);
+  info.servers_files = server_files_.describe(written_->config);
+  info.server_changes = server_changes_;
   return info;
 }
 
 void Server::add_conditions(proxy::ProcessInfo& info) const {
   for (const config::Pool& pool : snapshot_->config.pools) {
     for (const config::Server& server : pool.servers) {
-      const proxy::NamePair names(pool.name, server.address.to_string());
+      const proxy::NamePair names(pool.name, server.name());
       const pool::SharedServer& shared = *servers_.at(names);
       info.server_weights[names] = shared.weight().value_or(server.weight);
       proxy::ServerCondition& condition = info.servers[names];

@@ -11,13 +11,17 @@
 
 #include "app/admin.h"
 #include "app/demo.h"
+#include "app/expansion.h"
 #include "app/loading.h"
 #include "app/local_server.h"
+#include "app/names.h"
+#include "app/server_files.h"
 #include "app/sockets.h"
 #include "app/worker_set.h"
 #include "base/line_log.h"
 #include "health/checks.h"
 #include "http/workspace.h"
+#include "net/dns_resolver.h"
 #include "net/loop.h"
 #include "net/scope.h"
 #include "net/signals.h"
@@ -50,6 +54,16 @@ class Server {
   void log_start() const;
   net::Task<void> end();
 
+  // What names and files stand for (server_names.cc)
+  void look_up_names(const config::Config& written, const ServerLists& lists);
+  void wait_for_names(const Loaded& loaded);
+  void adopt(const Loaded& loaded);
+  void servers_changed();
+  void swap_servers();
+  void log_changes(const proxy::Snapshot& after) const;
+  [[nodiscard]] FindName finder() const;
+  static void on_swap_deadline(net::Deadline& deadline);
+
   // One configuration after the other (server_reload.cc)
   [[nodiscard]] tl::expected<Prepared, std::string> prepare(Loaded loaded);
   [[nodiscard]] tl::expected<void, std::string> open_binds(Prepared& prepared);
@@ -57,6 +71,7 @@ class Server {
   [[nodiscard]] tl::expected<void, std::string> share_out(Prepared& prepared, const std::string& name,
                                                           BoundAddress& address, std::size_t workers_before);
   [[nodiscard]] tl::expected<void, std::string> open_logs(Prepared& prepared);
+  [[nodiscard]] tl::expected<void, std::string> open_log(const config::Log& settings);
   void commit(Prepared prepared);
   void commit_admin(Prepared& prepared);
   void commit_servers();
@@ -65,6 +80,7 @@ class Server {
   void in_force();
   void end_old_access_log();
   void reload();
+  void finish_load(tl::expected<Loaded, LoadFailure> loaded);
   void finish_reload(tl::expected<Loaded, LoadFailure> loaded);
   void refuse_reload(const std::vector<std::string>& reasons);
   void reopen_logs();
@@ -96,7 +112,11 @@ class Server {
   LocalServer admin_;
   std::optional<Demo> demo_;
 
-  std::shared_ptr<const proxy::Snapshot> snapshot_;
+  net::DnsResolver resolver_{loop_, {}};
+  Names names_;
+  ServerFiles server_files_{loop_, [this] { servers_changed(); }};
+  std::shared_ptr<const proxy::Snapshot> written_;   ///< The configuration in force, as it is written.
+  std::shared_ptr<const proxy::Snapshot> snapshot_;  ///< The same with what its names stand for.
   std::shared_ptr<tls::TicketKeys> tickets_ = std::make_shared<tls::TicketKeys>();
   BoundAddresses listeners_;
   BoundAddresses admin_addresses_;
@@ -110,11 +130,17 @@ class Server {
   std::uint64_t access_log_lost_ = 0;        ///< The same; bytes.
 
   Phase phase_ = Phase::starting;
-  bool publishing_ = false;         ///< Workers have not all confirmed.
-  bool loading_ = false;            ///< loader_ is at work.
-  bool reload_again_ = false;       ///< Asked for meanwhile.
-  std::optional<bool> stop_asked_;  ///< Asked for while publishing: bounded or not.
-  bool cutting_ = false;            ///< Nothing in flight is waited for any more.
+  bool publishing_ = false;       ///< Workers have not all confirmed.
+  bool loading_ = false;          ///< loader_ is at work.
+  bool reload_again_ = false;     ///< Asked for meanwhile.
+  bool servers_changed_ = false;  ///< Names or files say something else than snapshot_.
+  bool swapping_ = false;         ///< What is being published differs by its servers alone.
+  std::uint64_t server_changes_ = 0;
+  Nanos swapped_at_ = 0;
+  net::Deadline swap_deadline_{on_swap_deadline, this};
+  std::optional<config::Log> log_settings_;  ///< Those of the log as it is open.
+  std::optional<bool> stop_asked_;           ///< Asked for while starting or publishing: bounded or not.
+  bool cutting_ = false;                     ///< Nothing in flight is waited for any more.
   std::thread loader_;
   net::Deadline stop_deadline_{on_stop_deadline, this};
 

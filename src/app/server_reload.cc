@@ -43,7 +43,9 @@ tl::expected<Server::Prepared, std::string> Server::prepare(Loaded loaded) {
   Prepared prepared;
   prepared.loaded = std::move(loaded);
   const config::Config& config = prepared.loaded.snapshot->config;
-  prepared.workers = config.workers != 0 ? config.workers : available_cpus();
+  const bool only_servers = prepared.loaded.written == nullptr;
+  const std::size_t automatic = only_servers ? workers_.count() : available_cpus();
+  prepared.workers = config.workers != 0 ? config.workers : automatic;
   prepared.listener_change = bind_change(names_of(listeners_), listener_binds(config));
   prepared.admin_change = bind_change(names_of(admin_addresses_), admin_binds(config));
   tl::expected<void, std::string> opened = open_binds(prepared);
@@ -134,11 +136,16 @@ tl::expected<void, std::string> Server::open_logs(Prepared& prepared) {
       prepared.access_log = std::move(*opened);
     }
   }
-  if (snapshot_ && snapshot_->config.log == config.log) return {};
-  if (const auto opened = log::init(log_settings(config.log)); !opened) {
-    return tl::unexpected("cannot open the log " + config.log.target + ": " +
+  return open_log(config.log);
+}
+
+tl::expected<void, std::string> Server::open_log(const config::Log& settings) {
+  if (log_settings_ == settings) return {};
+  if (const auto opened = log::init(log_settings(settings)); !opened) {
+    return tl::unexpected("cannot open the log " + settings.target + ": " +
                           std::strerror(opened.error().sys) + "; change log.target");
   }
+  log_settings_ = settings;
   return {};
 }
 
@@ -149,6 +156,8 @@ void Server::commit(Prepared prepared) {
     access_log_ = std::move(prepared.access_log);
   }
   snapshot_ = prepared.loaded.snapshot;
+  swapping_ = prepared.loaded.written == nullptr;
+  if (!swapping_) adopt(prepared.loaded);
   commit_servers();
   commit_admin(prepared);  // Who waits for it is answered at once.
   auto published = publications(prepared);
@@ -184,7 +193,7 @@ void Server::commit_servers() {
   for (const config::Pool& pool : snapshot_->config.pools) {
     const std::shared_ptr<pool::SharedPool> shared = workers_.pools().pool(pool.name);
     for (const config::Server& server : pool.servers) {
-      std::string name = server.address.to_string();
+      std::string name = server.name();
       servers[{pool.name, name}] = shared->server(name);
     }
   }
@@ -200,13 +209,11 @@ void Server::commit_checks(const std::map<proxy::NamePair, std::shared_ptr<pool:
     if (!pool.health_check) continue;
     const auto tls = snapshot_->tls.pools.find(pool.name);
     for (std::size_t j = 0; j < pool.servers.size(); ++j) {
-      const SocketAddress& address = snapshot_->addresses[i][j];
-      if (address.empty()) continue;  // Nobody can go there anyway.
       health::Target target;
       target.subject.pool = pool.name;
-      target.subject.server = pool.servers[j].address.to_string();
+      target.subject.server = pool.servers[j].name();
       target.subject.host = pool.servers[j].address.host;
-      target.subject.address = address;
+      target.subject.address = snapshot_->addresses[i][j];
       if (pool.health_check->port) target.subject.address.set_port(*pool.health_check->port);
       target.subject.check = *pool.health_check;
       target.subject.proxy_protocol = pool.proxy_protocol;
@@ -257,11 +264,12 @@ void Server::in_force() {
   if (phase_ == Phase::starting) {
     phase_ = Phase::serving;
     log_start();
-  } else {
+  } else if (!swapping_) {
     log::info("configuration {} is in force, {}", snapshot_->number, count_of_workers(workers_.count()));
   }
   if (stop_asked_) return stop(*stop_asked_);
-  if (reload_again_) reload();
+  if (reload_again_) return reload();
+  swap_servers();
 }
 
 void Server::end_old_access_log() {
@@ -280,19 +288,29 @@ void Server::reload() {
   const std::uint64_t number = snapshot_->number + 1;
   if (loader_.joinable()) loader_.join();
   loader_ = std::thread([this, number] {
-    auto loaded =
-        std::make_shared<tl::expected<Loaded, LoadFailure>>(load(source_, number, resolve_name, tickets_));
-    loop_.post([this, loaded] { finish_reload(std::move(*loaded)); });
+    auto loaded = std::make_shared<tl::expected<Loaded, LoadFailure>>(load(source_, number, tickets_));
+    loop_.post([this, loaded] { finish_load(std::move(*loaded)); });
   });
+}
+
+/// The file has been read; what it names may have to be looked up.
+void Server::finish_load(tl::expected<Loaded, LoadFailure> loaded) {
+  if (!loaded || phase_ != Phase::serving) return finish_reload(std::move(loaded));
+  look_up_names(loaded->written->config, loaded->lists);
+  const Nanos most = to_nanos(loaded->written->config.resolver.wait);
+  auto kept = std::make_shared<tl::expected<Loaded, LoadFailure>>(std::move(loaded));
+  names_.when_settled(most, [this, kept] { finish_reload(std::move(*kept)); });
 }
 
 void Server::finish_reload(tl::expected<Loaded, LoadFailure> loaded) {
   loading_ = false;
   if (phase_ != Phase::serving) return;
   last_reload_time_ = static_cast<double>(loop_.wall()) / 1e9;
+  if (loaded) loaded->snapshot = expand(*loaded->written, loaded->lists, finder());
   if (!loaded) {
     refuse_reload(loaded.error().lines);
   } else if (auto prepared = prepare(std::move(*loaded)); !prepared) {
+    look_up_names(written_->config, server_files_.lists());
     refuse_reload({prepared.error()});
   } else {
     last_reload_success_ = true;
@@ -300,7 +318,8 @@ void Server::finish_reload(tl::expected<Loaded, LoadFailure> loaded) {
     ++reloads_ok_;
     commit(std::move(*prepared));
   }
-  if (reload_again_) reload();
+  if (reload_again_) return reload();
+  swap_servers();
 }
 
 void Server::refuse_reload(const std::vector<std::string>& reasons) {

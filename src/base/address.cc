@@ -331,7 +331,7 @@ std::optional<Endpoint> Endpoint::parse(std::string_view text, std::string& why)
 std::string Endpoint::to_string() const {
   if (kind == Kind::unix_socket) return "unix:" + host;
   const bool brackets = kind == Kind::ip && host.find(':') != std::string::npos;
-  return (brackets ? '[' + host + ']' : host) + ':' + std::to_string(port);
+  return (brackets ? '[' + host + ']' : host) + ':' + std::to_string(port) + (ip.empty() ? "" : '@' + ip);
 }
 
 std::optional<SocketAddress> Endpoint::resolved() const {
@@ -343,7 +343,7 @@ std::optional<SocketAddress> Endpoint::resolved() const {
     case Kind::unix_socket:
       return SocketAddress::from_unix_path(host);
     case Kind::name:
-      break;
+      return SocketAddress::from_ip(ip, port);
   }
   return std::nullopt;
 }

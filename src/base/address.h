@@ -52,13 +52,15 @@ struct Endpoint {
   Kind kind = Kind::ip;
   std::string host;  ///< IP literal without brackets, host name, Unix path; empty for `any` (":80").
   std::uint16_t port = 0;
+  std::string ip{};  ///< Of a `name` that was looked up, the address that this is about; else empty.
 
   /// Parses `127.0.0.1:80`, `[::]:443`, `:8080`, `unix:/run/app.sock`, `name.example:8080`.
   /// On failure returns nothing and sets `why` to one sentence for people.
   [[nodiscard]] static std::optional<Endpoint> parse(std::string_view text, std::string& why);
+  /// As written; of a name with an address "name.example:8080@10.0.0.1".
   [[nodiscard]] std::string to_string() const;
-  /// The address for `ip`, `any` (IPv6 wildcard, to be bound dual-stack) and `unix_socket`; nothing for
-  /// `name`.
+  /// The address for `ip`, `any` (IPv6 wildcard, to be bound dual-stack), `unix_socket`, and a `name` with
+  /// its `ip`; nothing for a name alone.
   [[nodiscard]] std::optional<SocketAddress> resolved() const;
 
   friend bool operator==(const Endpoint&, const Endpoint&) = default;

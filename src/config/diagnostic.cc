@@ -133,6 +133,11 @@ Diagnostic& Report::add(Severity severity, const Located& located, std::string m
   return added;
 }
 
+void Report::adopt(Diagnostic diagnostic) {
+  if (diagnostic.severity == Severity::error) ++errors_;
+  if (!full()) diagnostics_.push_back(std::move(diagnostic));
+}
+
 void Report::note(Diagnostic& diagnostic, const Place& place, std::string message) const {
   diagnostic.notes.push_back({place, std::move(message), source_line(place)});
 }

@@ -63,6 +63,8 @@ class Report {
   /// Adds a message at a known place. The returned reference is valid until the next message.
   Diagnostic& add(Severity severity, const Located& located, std::string message,
                   std::string suggestion = {});
+  /// Adds a message of another report, as it is.
+  void adopt(Diagnostic diagnostic);
   /// Adds a note to `diagnostic` with its source line.
   void note(Diagnostic& diagnostic, const Place& place, std::string message) const;
 

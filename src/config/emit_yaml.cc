@@ -131,8 +131,10 @@ std::string value_text(const Type& type, const void* value) {
   switch (type.kind) {
     case Kind::text:
       return *static_cast<const std::string*>(value);
-    case Kind::endpoint:
-      return static_cast<const Endpoint*>(value)->to_string();
+    case Kind::endpoint: {
+      const auto& endpoint = *static_cast<const Endpoint*>(value);
+      return endpoint == Endpoint() ? "" : endpoint.to_string();
+    }
     case Kind::network:
       return static_cast<const Cidr*>(value)->to_string();
     default:

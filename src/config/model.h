@@ -1,3 +1,4 @@
+// size: the settings of the whole file, to be read in one place.
 #pragma once
 
 // What a configuration file says, as plain values. Every member's default is the product's default; the
@@ -365,12 +366,15 @@ struct Balance {
 
 struct Server {
   Endpoint address;
+  std::string srv;                    ///< In place of an address: the name of SRV records.
   std::uint32_t weight = 1;           ///< 0: gets nothing.
   std::uint32_t max_connections = 0;  ///< In flight at most, over all workers; 0: no limit.
   std::uint32_t priority = 0;         ///< The group; the least comes first.
   bool backup = false;                ///< In the group after all others.
   std::string zone;                   ///< Empty: in none.
   Place place;
+  /// What logs and figures call it.
+  [[nodiscard]] std::string name() const { return srv.empty() ? address.to_string() : srv; }
   friend bool operator==(const Server&, const Server&) = default;
 };
 
@@ -463,6 +467,7 @@ struct Pool {
   std::string name;
   Balance balance;
   std::vector<Server> servers;
+  std::string servers_file;          ///< Further servers; read again when it changes. Empty: none.
   std::uint32_t failover_below = 0;  ///< Percent of a group's weight; 0: only once none of it is left.
   std::optional<ZonePreference> zone_preference;
   Queue queue;
@@ -483,6 +488,22 @@ struct Pool {
   friend bool operator==(const Pool&, const Pool&) = default;
 };
 
+enum class AddressFamily : std::uint8_t { automatic, any, ipv4, ipv6 };
+
+/// How host names are looked up.
+struct Resolver {
+  std::vector<Endpoint> servers;  ///< Empty: those of /etc/resolv.conf.
+  milliseconds timeout = 2s;      ///< For a name server's first answer; doubled for each further round.
+  std::uint32_t attempts = 2;     ///< Rounds over the name servers.
+  milliseconds wait = 2s;         ///< A start or a reload waits as long for names' first answers.
+  milliseconds min_ttl = 1s;      ///< Answers are good for as long as they say, within these two.
+  milliseconds max_ttl = 5min;
+  milliseconds retry = 1s;  ///< After a failure; doubled for each further one.
+  milliseconds max_retry = 30s;
+  AddressFamily family = AddressFamily::automatic;
+  friend bool operator==(const Resolver&, const Resolver&) = default;
+};
+
 struct Config {
   int version = 1;
   std::uint32_t workers = 0;  ///< 0: auto, the CPUs this process may use.
@@ -491,6 +512,7 @@ struct Config {
   Log log;
   AccessLog access_log;
   Shutdown shutdown;
+  Resolver resolver;
   std::vector<Listener> listeners;
   std::vector<Pool> pools;
   friend bool operator==(const Config&, const Config&) = default;

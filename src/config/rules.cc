@@ -304,6 +304,23 @@ void pools_used(const Config& config, Report& report) {
   }
 }
 
+void resolver_bounds(const Config& config, Report& report) {
+  const Resolver& resolver = config.resolver;
+  if (resolver.min_ttl > resolver.max_ttl)
+    error(report, "resolver.min_ttl", "it is longer than max_ttl", "lower it, or raise max_ttl");
+  if (resolver.retry > resolver.max_retry)
+    error(report, "resolver.retry", "it is longer than max_retry", "lower it, or raise max_retry");
+  for (std::size_t i = 0; i < resolver.servers.size(); ++i) {
+    const Endpoint& server = resolver.servers[i];
+    const std::string key = indexed("resolver.servers", i);
+    if (server.kind != Endpoint::Kind::ip) {
+      error(report, key, "a name server needs an IP address", "write for example 127.0.0.1:53");
+    } else if (server.port == 0) {
+      error(report, key, "a name server needs a port from 1 to 65535");
+    }
+  }
+}
+
 constexpr Rule kRules[] = {
     {"has_listeners", "There is at least one listener.", has_listeners},
     {"unique_listener_names", "No two listeners have the same name.", unique_listener_names},
@@ -348,10 +365,13 @@ constexpr Rule kRules[] = {
     {"pools_exist", "Every pool that a route or listener names is defined.", pools_exist},
     {"header_limits_fit", "header_field_size and target_size are at most header_size.", header_limits_fit},
     {"admin_is_local", "The admin endpoint binds Unix sockets and loopback addresses only.", admin_is_local},
-    {"pool_has_servers", "A pool has at least one server, and one with a weight above 0.",
+    {"resolver_bounds", "min_ttl is at most max_ttl, retry at most max_retry; name servers are IP addresses.",
+     resolver_bounds},
+    {"pool_has_servers", "A pool has a servers_file, or at least one server, and one with a weight above 0.",
      rule::pool_has_servers},
     {"server_addresses",
-     "A server has a host and a port; a server that is listed twice in a pool gives a warning.",
+     "A server has an address, with a host and a port, or srv; one that is listed twice in a pool gives a "
+     "warning.",
      rule::server_addresses},
     {"balance_is_complete",
      "balance.on names one thing and is for consistent-hash and maglev, max_load for consistent-hash; a pool "

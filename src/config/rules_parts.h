@@ -82,6 +82,9 @@ void redirect_changes_something(const Config& config, Report& report);
 void routes_reachable(const Config& config, Report& report);
 }  // namespace rule
 
+/// What must hold for servers, wherever they are listed; `list` is the list's key.
+void check_servers(const std::vector<Server>& servers, const std::string& list, Report& report);
+
 /// The rules of pools (rules_pool.cc).
 namespace rule {
 void pool_has_servers(const Config& config, Report& report);

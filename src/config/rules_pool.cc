@@ -22,6 +22,15 @@ const Listener* session_listener_of(const Config& config, const std::string& poo
   return nullptr;
 }
 
+/// A server's address, which stands at `key`.
+void check_address(const Endpoint& address, const std::string& key, Report& report) {
+  if (address.kind == Endpoint::Kind::any) {
+    error(report, key, "a server needs a host", "write for example 127.0.0.1" + address.to_string());
+  } else if (address.kind != Endpoint::Kind::unix_socket && address.port == 0) {
+    error(report, key, "a server needs a port from 1 to 65535");
+  }
+}
+
 void check_hash_key(const Config& config, std::size_t index, Report& report) {
   const Pool& pool = config.pools[index];
   const HashKey& on = pool.balance.on;
@@ -47,13 +56,42 @@ void check_hash_key(const Config& config, std::size_t index, Report& report) {
 
 }  // namespace
 
+void check_servers(const std::vector<Server>& servers, const std::string& list, Report& report) {
+  std::set<std::string> seen;
+  for (std::size_t i = 0; i < servers.size(); ++i) {
+    const Server& server = servers[i];
+    const std::string key = indexed(list, i);
+    const bool has_address = server.address != Endpoint();
+    if (report.failed(key)) continue;
+    if (!has_address && server.srv.empty()) {
+      error_if_absent(report, key, {"address", "srv"}, "\"address\" is missing",
+                      "write for example address: 10.0.0.1:8080");
+      continue;
+    }
+    if (has_address && !server.srv.empty()) {
+      error(report, key + ".srv", "a server has either address or srv", "remove one of them");
+      continue;
+    }
+    if (has_address) check_address(server.address, key + ".address", report);
+    if (!seen.insert(server.name()).second) {
+      warning(report, key + (has_address ? ".address" : ".srv"),
+              "the server " + server.name() + " is listed twice in this pool",
+              "use weight to give a server a larger share");
+    }
+  }
+}
+
 namespace rule {
 
 void pool_has_servers(const Config& config, Report& report) {
   for (std::size_t i = 0; i < config.pools.size(); ++i) {
     const std::vector<Server>& servers = config.pools[i].servers;
     const std::string key = pool_key(i) + ".servers";
-    if (servers.empty()) {
+    if (!config.pools[i].servers_file.empty()) continue;
+    if (servers.empty() && report.find(key) == nullptr) {
+      error_if_absent(report, pool_key(i), {"servers", "servers_file"}, "the pool has no servers",
+                      "add for example servers: [10.0.0.1:8080]");
+    } else if (servers.empty()) {
       error(report, key, "the pool has no servers", "add for example servers: [10.0.0.1:8080]");
     } else if (std::all_of(servers.begin(), servers.end(),
                            [](const Server& each) { return each.weight == 0; })) {
@@ -64,22 +102,8 @@ void pool_has_servers(const Config& config, Report& report) {
 }
 
 void server_addresses(const Config& config, Report& report) {
-  for (std::size_t i = 0; i < config.pools.size(); ++i) {
-    std::set<std::string> seen;
-    const std::vector<Server>& servers = config.pools[i].servers;
-    for (std::size_t j = 0; j < servers.size(); ++j) {
-      const Endpoint& address = servers[j].address;
-      const std::string key = indexed(pool_key(i) + ".servers", j) + ".address";
-      if (address.kind == Endpoint::Kind::any) {
-        error(report, key, "a server needs a host", "write for example 127.0.0.1" + address.to_string());
-      } else if (address.kind != Endpoint::Kind::unix_socket && address.port == 0) {
-        error(report, key, "a server needs a port from 1 to 65535");
-      } else if (!seen.insert(address.to_string()).second) {
-        warning(report, key, "the server " + address.to_string() + " is listed twice in this pool",
-                "use weight to give a server a larger share");
-      }
-    }
-  }
+  for (std::size_t i = 0; i < config.pools.size(); ++i)
+    check_servers(config.pools[i].servers, pool_key(i) + ".servers", report);
 }
 
 void balance_is_complete(const Config& config, Report& report) {

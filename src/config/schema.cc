@@ -63,6 +63,38 @@ const ObjectType& shutdown_type() {
   return type;
 }
 
+const ObjectType& resolver_type() {
+  static const ObjectType type = object<Resolver>(
+      "resolver",
+      {
+          field(&Resolver::servers, "servers", one_or_many(of_kind(Kind::endpoint)),
+                "The name servers; without them those of /etc/resolv.conf, which is read again when it "
+                "changes. /etc/hosts is asked first in any case.")
+              .example("[127.0.0.1:5353]"),
+          field(&Resolver::timeout, "timeout", duration(10ms, 1min),
+                "Time for a name server to answer; doubled in each further round."),
+          field(&Resolver::attempts, "attempts", integer(1, 10), "Rounds over the name servers."),
+          field(&Resolver::wait, "wait", duration(0ms, 1min),
+                "Time for which a start or a reload waits for the first answers to new names; a pool whose "
+                "names are not resolved by then begins without those servers."),
+          field(&Resolver::min_ttl, "min_ttl", duration(100ms, kLongest),
+                "Answers are used for at least that long, whatever their TTL says. To each of these times up "
+                "to a "
+                "tenth is added at random."),
+          field(&Resolver::max_ttl, "max_ttl", duration(100ms, kLongest),
+                "Answers are asked for again after at most that long."),
+          field(&Resolver::retry, "retry", duration(100ms, kLongest),
+                "Time after which a failed look-up is tried again; doubled with each further failure. The "
+                "last good answer stays in use."),
+          field(&Resolver::max_retry, "max_retry", duration(100ms, kLongest),
+                "The longest time between two tries."),
+          field(&Resolver::family, "family", choice({"auto", "any", "ipv4", "ipv6"}),
+                "Which of a name's addresses are used; auto: those of the families that this machine has an "
+                "address of beside its loopback."),
+      });
+  return type;
+}
+
 }  // namespace
 
 const ObjectType& config_type() {
@@ -85,6 +117,8 @@ const ObjectType& config_type() {
           field(&Config::log, "log", object_of(log_type()), "The log of events."),
           field(&Config::access_log, "access_log", object_of(access_log_type()), "The log of requests."),
           field(&Config::shutdown, "shutdown", object_of(shutdown_type()), "How Lintel stops."),
+          field(&Config::resolver, "resolver", object_of(resolver_type()),
+                "How the names of servers are looked up."),
           field(&Config::listeners, "listeners", list_of(object_of(listener_type())),
                 "What accepts connections.")
               .repeatable(),

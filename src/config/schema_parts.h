@@ -25,6 +25,9 @@ inline Type tls_version() {
 /// A listener with its routes.
 [[nodiscard]] const ObjectType& listener_type();
 
+/// One of a pool's servers.
+[[nodiscard]] const ObjectType& server_type();
+
 /// A pool with its servers.
 [[nodiscard]] const ObjectType& pool_type();
 

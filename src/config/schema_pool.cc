@@ -35,13 +35,21 @@ const ObjectType& pool_tls_type() {
   return type;
 }
 
+}  // namespace
+
 const ObjectType& server_type() {
   static const ObjectType type = object<Server>(
       "server",
       {
-          field(&Server::address, "address", of_kind(Kind::endpoint), "Address of the server.")
-              .required()
+          field(
+              &Server::address, "address", of_kind(Kind::endpoint),
+              "Address of the server. A host name stands for all of its addresses, each a server of its own "
+              "with these settings; it is looked up again as its TTL asks.")
               .example("10.0.0.1:8080"),
+          field(&Server::srv, "srv", text(kHost),
+                "In place of an address, the name of SRV records, which tell hosts and ports; the weight of "
+                "each is its record's times this one, and the groups of their priorities follow this one's.")
+              .example("_http._tcp.api.example"),
           field(&Server::weight, "weight", integer(0, 1000),
                 "Share of requests relative to the other servers; 0 gets none."),
           field(&Server::max_connections, "max_connections", integer(1, kMaxCount, "unlimited"),
@@ -57,6 +65,8 @@ const ObjectType& server_type() {
       "address");
   return type;
 }
+
+namespace {
 
 const ObjectType& zone_preference_type() {
   static const ObjectType type = object<ZonePreference>(
@@ -276,8 +286,11 @@ const ObjectType& pool_type() {
               "for the type alone."),
           field(&Pool::servers, "servers", list_of(object_of(server_type())),
                 "The servers: addresses, or mappings with more settings.")
-              .required()
               .example("[10.0.0.1:8080, {address: 10.0.0.2:8080, weight: 2}]"),
+          field(&Pool::servers_file, "servers_file", text(kFile),
+                "A file with a list of further servers, relative to this file. It is read again whenever it "
+                "changes; what is wrong in it changes nothing.")
+              .example("servers/api.yaml"),
           field(
               &Pool::failover_below, "failover_below", percent(0, 100),
               "A priority group takes no more once less than this share of its weight is available, and the "

@@ -54,7 +54,7 @@ Pool::Pool(const config::Pool& config, const PoolParts& parts)
       tiers_(config, parts.zone),
       queue_(std::make_shared<Queue>(parts.states.loop(), *shared_, config.queue.max)) {
   for (std::uint32_t i = 0; i < config.servers.size(); ++i) {
-    std::string name = config.servers[i].address.to_string();
+    std::string name = config.servers[i].name();
     std::shared_ptr<SharedServer> shared = shared_->server(name);
     Candidate& candidate = candidates_.emplace_back();
     candidate.load = &shared->load;
@@ -79,8 +79,7 @@ std::uint32_t Pool::full_weight(std::uint32_t server) const noexcept {
 /// Whether configuration and operator let it be used.
 bool Pool::is_member(std::uint32_t server) const noexcept {
   const Server& one = servers_[server];
-  return candidates_[server].full_weight != 0 && !one.state->address().empty() &&
-         one.shared->admin() == AdminState::ready;
+  return candidates_[server].full_weight != 0 && one.shared->admin() == AdminState::ready;
 }
 
 /// The share that a server gets now. Notes when time alone will change it.
@@ -219,8 +218,7 @@ bool Pool::passes_breaker(Nanos now) noexcept {
 bool Pool::serves_own(std::uint32_t server, Nanos now) const noexcept {
   const Server& one = servers_[server];
   const bool passable = !config_.circuit_breaker.server || one.shared->breaker.is_passable(now);
-  return !one.state->address().empty() && one.shared->admin() != AdminState::down &&
-         one.shared->is_well(now) && passable;
+  return one.shared->admin() != AdminState::down && one.shared->is_well(now) && passable;
 }
 
 /// The server's breaker is asked last, when the place is sure.

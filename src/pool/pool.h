@@ -21,14 +21,14 @@ namespace lintel::pool {
 
 /// One server of a pool, as one generation of one worker sees it.
 struct Server {
-  std::string name;                      ///< As configured: "10.0.0.1:8080".
+  std::string name;                      ///< "10.0.0.1:8080", "api.example:8080@10.0.0.1".
   std::shared_ptr<ServerState> state;    ///< This worker's own.
   std::shared_ptr<SharedServer> shared;  ///< All workers'.
 };
 
 /// What a pool is made of, beside its configuration.
 struct PoolParts {
-  std::span<const SocketAddress> addresses;  ///< Of config.servers, in their order; empty: not resolved.
+  std::span<const SocketAddress> addresses;  ///< Of config.servers, in their order.
   ServerStates& states;
   SharedPools& shared;
   std::uint64_t seed = 0;  ///< Spreads the workers over the servers.

@@ -45,7 +45,7 @@ bool Pool::may_eject(std::uint32_t server, Nanos now) const noexcept {
   bool leaves_one = false;
   for (std::uint32_t i = 0; i < candidates_.size(); ++i) {
     const SharedServer& shared = *servers_[i].shared;
-    if (candidates_[i].full_weight == 0 || servers_[i].state->address().empty()) continue;
+    if (candidates_[i].full_weight == 0) continue;
     ++members;
     if (i == server) continue;
     if (shared.ejected_until() > now) {

@@ -27,7 +27,6 @@ class ServerState {
   ServerState& operator=(const ServerState&) = delete;
   ~ServerState();
 
-  /// Empty when the server's name has not been resolved.
   [[nodiscard]] const SocketAddress& address() const noexcept { return address_; }
 
   /// The connection used last, or null. Dead ones are dropped on the way; with `probe` the socket itself is

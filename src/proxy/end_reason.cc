@@ -62,6 +62,10 @@ constexpr std::array<EndReasonInfo, kEndReasonCount> kReasons = {{
      "The request was not over within timeouts.total; answered with 504, or cut within the answer."},
     {EndReason::pool_no_server, "pool.no_server",
      "The pool has no server that may take a request; answered with 503."},
+    {EndReason::pool_empty, "pool.empty",
+     "The pool has no server at all: none of its names has been resolved yet, or its servers_file lists "
+     "none; "
+     "answered with 503."},
     {EndReason::pool_queue_full, "pool.queue_full",
      "Every server had its max_connections, and queue.max waited already; answered with 503."},
     {EndReason::pool_timeout_queue, "pool.timeout_queue",
@@ -71,7 +75,6 @@ constexpr std::array<EndReasonInfo, kEndReasonCount> kReasons = {{
     {EndReason::pool_breaker_full, "pool.breaker_full",
      "As much was in flight as the pool's circuit breaker allows (max_in_flight); answered with 503 and "
      "Retry-After."},
-    {EndReason::upstream_resolve, "upstream.resolve", "The server's name has no address; answered with 502."},
     {EndReason::upstream_connect_refused, "upstream.connect_refused",
      "The server refused the connection; answered with 502."},
     {EndReason::upstream_connect_timeout, "upstream.connect_timeout",

@@ -247,8 +247,6 @@ EndReason upstream_reason(const Error& error, Phase phase) noexcept {
       return EndReason::upstream_connect_refused;
     case ErrorCode::unreachable:
       return EndReason::upstream_connect_unreachable;
-    case ErrorCode::resolve:
-      return EndReason::upstream_resolve;
     case ErrorCode::protocol:
       return EndReason::upstream_bad_response;
     case ErrorCode::too_large:

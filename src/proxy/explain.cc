@@ -81,7 +81,6 @@ void explain_route(const ListenerContext& listener, const RouteContext& route, c
 /// Why a server gets nothing now, in a few words.
 std::string why_unused(const pool::Pool& pool, std::uint32_t index) {
   const config::Server& server = pool.config().servers[index];
-  if (pool.servers()[index].state->address().empty()) return "no address";
   if (server.weight == 0) return "weight 0";
   if (server.backup) return "backup";
   if (pool.tiers().group(index) != 0) return "priority " + std::to_string(server.priority);

@@ -31,6 +31,7 @@ int status_for(EndReason reason) noexcept {
     case EndReason::client_slow_response:
       return 0;
     case EndReason::pool_no_server:
+    case EndReason::pool_empty:
     case EndReason::pool_queue_full:
     case EndReason::pool_timeout_queue:
     case EndReason::pool_breaker_open:
@@ -61,7 +62,8 @@ bool may_have_place_later(EndReason reason) noexcept {
 
 /// Whether no server was so much as chosen.
 bool has_no_place(EndReason reason) noexcept {
-  return reason == EndReason::pool_no_server || may_have_place_later(reason);
+  return reason == EndReason::pool_no_server || reason == EndReason::pool_empty ||
+         may_have_place_later(reason);
 }
 
 /// Waits for a place with a server. None: `result` is how it ends.
@@ -128,7 +130,7 @@ Task<pool::Lease> find_place(Attempts& at, AttemptResult& result) {
 
 Task<AttemptResult> try_servers(Attempts& at) {
   AttemptResult result;
-  result.reason = EndReason::pool_no_server;
+  result.reason = at.pool->no_server();
   pool::Lease lease = co_await find_place(at, result);
   for (; lease; lease = std::move(at.next)) {
     result = co_await attempt(at, lease.server());

@@ -59,6 +59,11 @@ struct PoolContext {
   std::optional<StickyCookie> sticky{};
   RetryRules retry{};
   bool uses_budget = false;  ///< Whether its requests are counted for its retry budget.
+
+  /// Why pool.take() gives no server.
+  [[nodiscard]] EndReason no_server() const noexcept {
+    return pool.servers().empty() ? EndReason::pool_empty : EndReason::pool_no_server;
+  }
 };
 
 /// A pool of a split, and the sum of the weights up to and with its own.

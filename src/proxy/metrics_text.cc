@@ -410,6 +410,37 @@ void add_server_conditions(Page& page, const ProcessInfo& process) {
   }
 }
 
+void add_resolver(Page& page, const ProcessInfo& process) {
+  const ResolverInfo& resolver = process.resolver;
+  page.counter("lintel_resolver_lookups_total", "Look-ups of servers' names, by how they ended.");
+  page.sample({{"result", "ok"}}, resolver.lookups_ok);
+  page.sample({{"result", "not_found"}}, resolver.lookups_not_found);
+  page.sample({{"result", "timeout"}}, resolver.lookups_timeout);
+  page.sample({{"result", "failure"}}, resolver.lookups_failed);
+  page.gauge("lintel_resolver_addresses", "Addresses in use that a name stands for.");
+  for (const auto& name : resolver.names)
+    page.sample({{"dns_name", name.name}, {"type", name.type}}, name.addresses);
+  page.gauge("lintel_resolver_failing", "Whether the last look-up of a name failed.");
+  for (const auto& name : resolver.names)
+    page.sample({{"dns_name", name.name}, {"type", name.type}}, name.failures != 0 ? 1 : 0);
+  page.gauge("lintel_resolver_answer_age_seconds", "Time since the last good answer for a name.");
+  for (const auto& name : resolver.names) {
+    if (name.resolved)
+      page.sample({{"dns_name", name.name}, {"type", name.type}}, static_cast<std::uint64_t>(name.age), 9);
+  }
+  page.counter("lintel_servers_file_loads_total", "Times that a pool's servers_file was read, by result.");
+  for (const auto& file : process.servers_files) {
+    page.sample({{"pool", file.pool}, {"result", "ok"}}, file.loads_ok);
+    page.sample({{"pool", file.pool}, {"result", "failed"}}, file.loads_failed);
+  }
+  page.gauge("lintel_servers_file_last_load_success",
+             "Whether a pool's servers_file as it is now is in use.");
+  for (const auto& file : process.servers_files)
+    page.sample({{"pool", file.pool}}, file.last_error.empty() ? 1 : 0);
+  page.counter("lintel_server_changes_total", "Times that names or files have changed the servers.");
+  page.sample({}, process.server_changes);
+}
+
 void add_process(Page& page, const ProcessInfo& process) {
   const ProcessUsage usage = read_process_usage();
   page.counter("process_cpu_seconds_total", "User and system CPU time.");
@@ -452,6 +483,7 @@ void format_metrics(Buffer& out, const StatsTotal& total, const ProcessInfo& pro
   add_health(page, process);
   add_pool_conditions(page, process);
   add_server_conditions(page, process);
+  add_resolver(page, process);
   page.counter("lintel_end_reason_total", "Requests, tunnels, TCP and UDP sessions by how they ended.");
   for (const EndReasonInfo& info : end_reasons()) {
     page.sample({{"reason", info.token}}, total.end_reasons[static_cast<std::size_t>(info.reason)]);

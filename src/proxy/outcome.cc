@@ -4,7 +4,6 @@ namespace lintel::proxy {
 
 std::optional<bool> speaks_for_server(EndReason reason, int status) noexcept {
   switch (reason) {
-    case EndReason::upstream_resolve:
     case EndReason::upstream_connect_refused:
     case EndReason::upstream_connect_timeout:
     case EndReason::upstream_connect_unreachable:

@@ -67,7 +67,7 @@ std::string_view proxy_error(EndReason reason) noexcept {  // NOLINT(readability
       return "destination_unavailable";
     case EndReason::pool_breaker_full:
       return "connection_limit_reached";
-    case EndReason::upstream_resolve:
+    case EndReason::pool_empty:
       return "dns_error";
     case EndReason::upstream_connect_refused:
       return "connection_refused";

@@ -32,8 +32,9 @@ struct TlsContexts {
 /// One configuration in force, as the main thread publishes it to the workers: what the file says, and what
 /// had to be looked up to use it. Immutable; shared by all threads.
 struct Snapshot {
+  /// Each server has one address: names and files have given way to what they stand for.
   config::Config config;
-  /// Per pool, per server, in the order of the configuration: where it is. Empty: the name has no address.
+  /// Per pool, per server, in the order of the configuration: where it is.
   std::vector<std::vector<SocketAddress>> addresses;
   TlsContexts tls;
   std::uint64_t number = 0;  ///< Counts the configurations of this process, from 1.

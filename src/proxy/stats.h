@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/metrics.h"
 #include "http/limit.h"
 #include "http/message.h"
@@ -248,6 +249,36 @@ struct ServerCondition {
   TrafficCondition traffic;
 };
 
+/// What is known of the names of servers.
+struct ResolverInfo {
+  struct Name {
+    std::string name;
+    std::string_view type;      ///< "host" or "srv".
+    bool resolved = false;      ///< Has been, at least once.
+    std::size_t addresses = 0;  ///< That are in use.
+    Nanos ttl = 0;
+    Nanos age = 0;               ///< Of the answer in use.
+    Nanos next = 0;              ///< Until it is looked up again.
+    std::uint64_t failures = 0;  ///< Since the last good answer.
+    std::string last_error;      ///< Of the last look-up; empty: it was good.
+  };
+  std::uint64_t lookups_ok = 0;
+  std::uint64_t lookups_not_found = 0;
+  std::uint64_t lookups_timeout = 0;
+  std::uint64_t lookups_failed = 0;
+  std::vector<Name> names;
+};
+
+/// The servers_file of a pool.
+struct ServersFileInfo {
+  std::string pool;
+  std::string path;
+  std::size_t servers = 0;
+  std::uint64_t loads_ok = 0;
+  std::uint64_t loads_failed = 0;
+  std::string last_error;  ///< Why the file as it is now is not in use; empty: it is.
+};
+
 /// What the process knows beside the workers' counts, for the pages that show both.
 struct ProcessInfo {
   std::string version;
@@ -268,6 +299,9 @@ struct ProcessInfo {
   std::map<NamePair, std::uint32_t> server_weights;
   std::map<NamePair, ServerCondition> servers;
   std::map<std::string, PoolCondition> pool_conditions;
+  ResolverInfo resolver;
+  std::vector<ServersFileInfo> servers_files;
+  std::uint64_t server_changes = 0;  ///< Times that names or files have changed the servers.
 };
 
 }  // namespace lintel::proxy

@@ -79,6 +79,42 @@ void add_process(JsonWriter& json, const ProcessInfo& process) {
   json.end_object();
 }
 
+void add_resolver(JsonWriter& json, const ProcessInfo& process) {
+  const ResolverInfo& resolver = process.resolver;
+  json.key("resolver").begin_object();
+  json.key("lookups").begin_object();
+  json.key("ok").number(resolver.lookups_ok);
+  json.key("not_found").number(resolver.lookups_not_found);
+  json.key("timeout").number(resolver.lookups_timeout);
+  json.key("failure").number(resolver.lookups_failed).end_object();
+  json.key("names").begin_array();
+  for (const ResolverInfo::Name& name : resolver.names) {
+    json.begin_object();
+    json.key("name").text(name.name);
+    json.key("type").text(name.type);
+    json.key("resolved").boolean(name.resolved);
+    json.key("addresses").number(name.addresses);
+    json.key("ttl_ms").decimal(static_cast<std::uint64_t>(name.ttl) / 1000);
+    json.key("age_ms").decimal(static_cast<std::uint64_t>(name.age) / 1000);
+    json.key("next_ms").decimal(static_cast<std::uint64_t>(name.next) / 1000);
+    json.key("failures").number(name.failures);
+    json.key("last_error").text(name.last_error).end_object();
+  }
+  json.end_array().end_object();
+  json.key("servers_files").begin_array();
+  for (const ServersFileInfo& file : process.servers_files) {
+    json.begin_object();
+    json.key("pool").text(file.pool);
+    json.key("path").text(file.path);
+    json.key("servers").number(file.servers);
+    json.key("loads_ok").number(file.loads_ok);
+    json.key("loads_failed").number(file.loads_failed);
+    json.key("last_error").text(file.last_error).end_object();
+  }
+  json.end_array();
+  json.key("server_changes").number(process.server_changes);
+}
+
 void add_listeners(JsonWriter& json, const StatsTotal& total) {
   json.key("listeners").begin_array();
   for (const auto& [name, sum] : total.listeners) {
@@ -235,6 +271,7 @@ void format_stats_json(Buffer& out, const StatsTotal& total, const ProcessInfo& 
   add_routes(json, total);
   add_sessions(json, total);
   add_pools(json, total, process);
+  add_resolver(json, process);
   json.key("end_reasons").begin_object();
   for (const EndReasonInfo& info : end_reasons()) {
     json.key(info.token).number(total.end_reasons[static_cast<std::size_t>(info.reason)]);

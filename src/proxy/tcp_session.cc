@@ -100,7 +100,7 @@ Task<EndReason> TcpSession::refuse_name() {
 Task<EndReason> TcpSession::connect() {
   std::array<std::uint32_t, Record::kMaxAttempts> tried{};
   std::size_t tried_count = 0;
-  EndReason reason = EndReason::pool_no_server;
+  EndReason reason = pool().no_server();
   const std::uint64_t hash = pool().pool.hashes() ? hash_client(client_.address()) : 0;
   const std::uint32_t most = pool().pool.config().retry.attempts;
   for (std::uint32_t servers = 0; servers < most; ++servers) {

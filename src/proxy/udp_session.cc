@@ -62,7 +62,7 @@ SocketAddress UdpSession::client_address() const noexcept {
 
 EndReason UdpSession::connect() {
   pool::Pool& pool = route_.pool->pool;
-  EndReason reason = EndReason::pool_no_server;
+  EndReason reason = route_.pool->no_server();
   const std::uint64_t hash = pool.hashes() ? hash_client(client_address()) : 0;
   for (std::uint32_t most = pool.config().retry.attempts; record_.attempt_count < most;) {
     const Nanos now = owner_.worker_.loop.now();

@@ -57,11 +57,11 @@ def start(tmp_path):
 
 @pytest.fixture
 def origin(request):
-    """origin(script=None, answer=None, address=None, tls=None) starts a scripted server; see harness/origin.py."""
+    """origin(script=None, answer=None, address=None, tls=None, port=0) starts a scripted server; see harness/origin.py."""
     running = []
 
-    def run(script=None, answer=None, address=None, tls=None):
-        server = origins.Origin(script, answer, address, tls)
+    def run(script=None, answer=None, address=None, tls=None, port=0):
+        server = origins.Origin(script, answer, address, tls, port)
         running.append(server)
         return server
 

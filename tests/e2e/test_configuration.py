@@ -210,7 +210,7 @@ SEEDED = {
     "rate that is a size": lambda c: c["listeners"][0].update(min_rates={"response": "240B"}),
     "size without unit": lambda c: c["listeners"][0].update(limits={"body_size": 10}),
     "balance": lambda c: c["pools"]["site"].update(balance="leastconn"),
-    "no servers": lambda c: c["pools"]["site"].pop("servers"),
+    "servers": lambda c: c["pools"]["site"].update(servers=8080),
     "status": lambda c: c["listeners"][0].update(routes=[{"redirect": {"status": 200}}]),
     "level": lambda c: c.update(log={"level": "loud"}),
     "workers": lambda c: c.update(workers=-1),

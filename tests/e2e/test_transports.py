@@ -48,7 +48,7 @@ def test_server_by_name(start, origin):
     server = origin(address=first)
     lintel = start(proxy_to(f"localhost:{server.port}"))
     assert lintel.ask().status == 200
-    assert lintel.last_record()["server"] == f"localhost:{server.port}"
+    assert lintel.last_record()["server"] == f"localhost:{server.port}@{first}"
 
 
 def test_two_workers_share_the_connections(start, origin):

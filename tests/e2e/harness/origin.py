@@ -18,7 +18,7 @@ class Origin:
     The default script answers every request with `answer(request)`, by default 200 with a small body.
     """
 
-    def __init__(self, script=None, answer=None, address=None, tls=None):
+    def __init__(self, script=None, answer=None, address=None, tls=None, port=0):
         self._tls = tls
         self.refused = 0
         self.requests = []
@@ -36,7 +36,7 @@ class Origin:
         else:
             host = address or "127.0.0.1"
             self._socket = socket.create_server(
-                (host, 0), backlog=512, family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+                (host, port), backlog=512, family=socket.AF_INET6 if ":" in host else socket.AF_INET)
             self.port = self._socket.getsockname()[1]
             self.name = f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
         threading.Thread(target=self._accept, daemon=True).start()

@@ -24,7 +24,7 @@ pools:
   CHECK_FALSE(result.ok());
   CHECK(
       result.render() ==
-      R"(lintel.yaml:2:1: error: unknown key "lisners" (did you mean "listeners"? known keys: version, include, workers, zone, admin, log, access_log, shutdown, listeners, pools)
+      R"(lintel.yaml:2:1: error: unknown key "lisners" (did you mean "listeners"? known keys: version, include, workers, zone, admin, log, access_log, shutdown, resolver, listeners, pools)
   lisners: []
   ^
 lintel.yaml:6:24: error: listeners[0].timeouts.header: "10" has no unit; a duration is a number with ms, s, m or h, for example 250ms, 5s, 1m30s
@@ -95,7 +95,15 @@ TEST_CASE("one mistake gives one message in the right place") {
        "the route name \"a\" is used twice"},
       {with("", "timeouts: {idle: 0s}"), "allowed is 1ms to 24h"},
       {with("", "conect_timeout: 1s"), "did you mean \"connect_timeout\"?"},
-      {"listeners: [{name: a, bind: \":80\", pool: p}]\npools: {p: {}}", "pools.p: \"servers\" is missing"},
+      {"listeners: [{name: a, bind: \":80\", pool: p}]\npools: {p: {}}", "pools.p: the pool has no servers"},
+      {"listeners: [{name: a, bind: \":80\", pool: p}]\npools: {p: {servers: [{weight: 2}]}}",
+       "pools.p.servers[0]: \"address\" is missing"},
+      {"listeners: [{name: a, bind: \":80\", pool: p}]\npools: {p: {servers: [{address: a:1, srv: b}]}}",
+       "a server has either address or srv"},
+      {with("", "", "resolver: {min_ttl: 1m, max_ttl: 10s}"), "resolver.min_ttl: it is longer than max_ttl"},
+      {with("", "", "resolver: {retry: 1m}"), "resolver.retry: it is longer than max_retry"},
+      {with("", "", "resolver: {servers: [\"ns.test:53\"]}"), "a name server needs an IP address"},
+      {with("", "", "resolver: {servers: [\"10.0.0.1:0\"]}"), "a name server needs a port from 1 to 65535"},
       {"listeners: [{name: a, bind: \":80\", pool: p}]\npools: {p: {servers: []}}",
        "the pool has no servers"},
       {"listeners: [{name: a, bind: \":80\", pool: p}]\npools: {p: {servers: [{address: a:1, weight: 0}]}}",

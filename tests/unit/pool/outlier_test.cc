@@ -142,7 +142,6 @@ TEST_CASE_FIXTURE(Fixture, "outlier: never more than the greatest share, and nev
 TEST_CASE_FIXTURE(Fixture, "outlier: the last one is the last that can be used") {
   add_servers(3);
   add("10.0.0.4:80", 0);
-  add("lost.test:80");
   const auto pool = make();
   server(*pool, 1).set_admin(AdminState::drain, clock.now());
   server(*pool, 2).set_health(Health::down, clock.now());
