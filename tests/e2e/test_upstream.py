@@ -165,17 +165,20 @@ def test_post_never_meets_a_connection_known_to_be_closed(start, origin):
     assert [seen.body for seen in server.requests] == [b"%d" % i for i in range(50)]
 
 
-def test_streamed_body_is_not_repeated(start, origin):
-    """A PUT may be repeated, but only while its whole body is still there."""
+@pytest.mark.parametrize("size,status", [(10, 200), (100_000, 502)])
+def test_streamed_body_is_repeated_while_it_is_kept(start, origin, size, status):
+    """A PUT may be repeated, but only while its whole body is still there: 64 KiB of it are kept."""
     server = origin(dies_at_second_request("close"))
     lintel = start(proxy_to(server))
+    body = b"x" * size
     with lintel.connect() as client:
         assert client.ask(request("PUT", "/", body=b"1")).status == 200
-        client.send(request("PUT", "/", "Content-Length: 10") + b"01234")
+        client.send(request("PUT", "/", f"Content-Length: {size}") + body[:5])
         server.wait_for_requests(2)
-        client.send(b"56789")
-        assert client.read_response("PUT").status == 502
-    assert [seen.body for seen in server.requests] == [b"1", b"0123456789"]
+        client.send(body[5:])
+        assert client.read_response("PUT").status == status
+    repeated = [body] if status == 200 else []
+    assert [seen.body for seen in server.requests] == [b"1", body, *repeated]
 
 
 def test_no_repetition_after_the_first_byte(start, origin):

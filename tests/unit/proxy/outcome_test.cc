@@ -41,5 +41,7 @@ TEST_CASE("outcome: every reason that blames a server speaks against it or is kn
       CHECK(good != false);
     }
   }
-  CHECK(silent == 3);
+  CHECK(speaks_for_server(EndReason::upstream_status, 503) == false);
+  CHECK(speaks_for_server(EndReason::upstream_status, 429) == true);
+  CHECK(silent == 4);
 }
