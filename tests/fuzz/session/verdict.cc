@@ -170,12 +170,14 @@ void Judge::check_request(const Served& served, const Story& story, std::size_t 
 void Judge::check_repeated(const Served& served, std::size_t index, const Story& story) const {
   for (const Placed& other : placed_) {
     if (other.story != &story || other.index != index) continue;
-    // Servers are gone through one after the other: either of the two may have been the first.
+    // A server may look late at what it got: which of the two went out first its order does not tell.
+    const auto was_dead = [&](const Served& one) {
+      return one.place != 0 && (!one.begun || one.next_piece == 0) && world_.servers[one.connection].gone;
+    };
     const bool in_order = other.served->order < served.order;
-    const Served& first = in_order ? *other.served : served;
-    const Served& second = in_order ? served : *other.served;
-    const bool silent = !first.begun || first.next_piece == 0;
-    const bool ended = world_.servers[first.connection].gone;
+    const bool other_first = was_dead(*other.served) == was_dead(served) ? in_order : was_dead(*other.served);
+    const Served& first = other_first ? *other.served : served;
+    const Served& second = other_first ? served : *other.served;
     if (!is_idempotent(first.request.message().method)) fail("a request that may not be repeated was");
     if (world_.asks_again) {
       const bool answered = first.begun && first.answer.valid && first.answer.benign &&
@@ -184,8 +186,9 @@ void Judge::check_repeated(const Served& served, std::size_t index, const Story&
         fail("a request was repeated though answered");
       continue;
     }
-    if (first.place == 0 || second.place != 0) fail("a request was repeated after a new connection's end");
-    if (!silent || !ended) fail("a request was repeated that its server did not leave unanswered");
+    if (second.place != 0) fail("a request was repeated on another old connection");
+    if (!was_dead(first))
+      fail("a request was repeated that an old connection's server did not leave unanswered");
   }
 }
 
