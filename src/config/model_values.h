@@ -46,4 +46,6 @@ struct HeaderValue {
   friend bool operator==(const HeaderValue&, const HeaderValue&) = default;
 };
 
+enum class TlsVersion : std::uint8_t { tls12, tls13 };
+
 }  // namespace lintel::config

@@ -1,0 +1,27 @@
+#pragma once
+
+// What happens when a server fails; of pools and of routes.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "config/model_values.h"
+
+namespace lintel::config {
+
+/// Most servers that one request may be sent to.
+inline constexpr std::uint32_t kMostAttempts = 10;
+
+/// What happens when a server fails.
+struct Retry {
+  std::uint32_t attempts = 2;  ///< Servers tried for one request, the first included.
+  std::vector<std::string> on = {"connect-failure", "dead-connection"};
+  milliseconds per_try_timeout = 0ms;  ///< From an attempt's beginning to its answer's head; 0: none.
+  std::uint32_t budget = 20;           ///< Percent of the pool's requests of late.
+  std::uint32_t min_budget = 3;        ///< So many retries of late are allowed in any case.
+  bool idempotency_key = false;        ///< Idempotency-Key makes every method repeatable.
+  friend bool operator==(const Retry&, const Retry&) = default;
+};
+
+}  // namespace lintel::config
