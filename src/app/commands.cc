@@ -35,7 +35,7 @@ int dispatch(const Options& options) {
     case Verb::run:
       return run_server(options.file);
     case Verb::check: {
-      const CheckArguments check{options.file, options.print_defaults, options.json};
+      const CheckArguments check{options.file, options.print_defaults, options.json, options.resolve};
       return check_command(check, std::cout, std::cerr);
     }
     case Verb::explain:

@@ -2,6 +2,8 @@
 
 #include <ostream>
 
+#include "app/name_check.h"
+#include "app/server_files.h"
 #include "app/tls_files.h"
 #include "base/json.h"
 #include "config/emit.h"
@@ -92,9 +94,11 @@ int check_command(const CheckArguments& arguments, std::ostream& out, std::ostre
     err << "lintel check: --json and --print-defaults cannot be used together\n";
     return kBadCommandLine;
   }
-  const auto further = [](const config::Config& config, config::Report& report) {
+  const auto further = [&](const config::Config& config, config::Report& report) {
     route::check_routes(config, report);
     static_cast<void>(load_tls(config, std::make_shared<tls::TicketKeys>(), report));
+    const ServerLists lists = load_server_lists(config, report);
+    if (arguments.resolve) check_names(config, lists, report);
   };
   const config::LoadResult result = config::load_file(arguments.file, config::process_environment(), further);
   if (arguments.json) {

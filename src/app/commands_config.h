@@ -11,6 +11,7 @@ struct CheckArguments {
   std::string file;
   bool print_defaults = false;  ///< Print the effective configuration with every default, as YAML.
   bool json = false;            ///< Print the result as one JSON object.
+  bool resolve = false;         ///< Warn of names of servers that do not resolve now.
 };
 
 /// Loads the file and prints every error and warning to `err`, and to `out` "ok" with a summary, the

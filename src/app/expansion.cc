@@ -12,12 +12,6 @@ namespace {
 constexpr std::uint32_t kMaxWeight = 1'000;
 constexpr std::size_t kMostNamed = 8;  ///< Servers in a line of the log.
 
-std::optional<Name> name_of(const config::Server& server) {
-  if (!server.srv.empty()) return Name{Name::Kind::srv, server.srv};
-  if (server.address.kind == Endpoint::Kind::name) return Name{Name::Kind::host, server.address.host};
-  return std::nullopt;
-}
-
 /// A pool's servers as they are written, those of its file last.
 std::vector<config::Server> written_servers(const config::Pool& pool, const ServerLists& lists) {
   std::vector<config::Server> servers = pool.servers;
@@ -76,6 +70,12 @@ std::string list_names(const std::set<std::string>& names, const std::string& wo
 }
 
 }  // namespace
+
+std::optional<Name> name_of(const config::Server& server) {
+  if (!server.srv.empty()) return Name{Name::Kind::srv, server.srv};
+  if (server.address.kind == Endpoint::Kind::name) return Name{Name::Kind::host, server.address.host};
+  return std::nullopt;
+}
 
 std::set<Name> names_of(const config::Config& config, const ServerLists& lists) {
   std::set<Name> names;

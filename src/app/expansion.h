@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -16,6 +17,9 @@ namespace lintel::app {
 
 /// What a name stands for; null: that is not known.
 using FindName = std::function<const std::vector<Found>*(const Name& name)>;
+
+/// The name that `server` is given by, if it is.
+[[nodiscard]] std::optional<Name> name_of(const config::Server& server);
 
 /// The names in the pools of `config` and in their files.
 [[nodiscard]] std::set<Name> names_of(const config::Config& config, const ServerLists& lists);

@@ -25,7 +25,41 @@ std::string_view kind_word(Name::Kind kind) {
   return kind == Name::Kind::srv ? "srv" : "host";
 }
 
+bool is_ipv6(const Found& found) {
+  return found.ip.find(':') != std::string::npos;
+}
+
+/// The families of the addresses that there are of a host.
+net::Families families_of(const std::vector<Found>& found, const std::string& host) {
+  net::Families families;
+  for (const Found& each : found) {
+    if (each.host == host) (is_ipv6(each) ? families.ipv6 : families.ipv4) = true;
+  }
+  return families;
+}
+
+/// Appends to `latest` what there was of these families as `record` offers it.
+void keep(const std::vector<Found>& found, const net::ServiceRecord& record, net::Families families,
+          std::vector<Found>& latest) {
+  for (Found old : found) {
+    if (old.host != record.target || old.port != record.port) continue;
+    if (!(is_ipv6(old) ? families.ipv6 : families.ipv4)) continue;
+    old.priority = record.priority;
+    old.weight = record.weight;
+    latest.push_back(std::move(old));
+  }
+}
+
 }  // namespace
+
+net::DnsSettings dns_settings(const config::Resolver& settings) {
+  net::DnsSettings dns;
+  for (const Endpoint& server : settings.servers) dns.servers.push_back(server.resolved().value());
+  dns.timeout = to_nanos(settings.timeout);
+  dns.attempts = settings.attempts;
+  dns.family = static_cast<net::Family>(settings.family);
+  return dns;
+}
 
 /// A name and what is known of it.
 struct Names::Followed {
@@ -39,6 +73,7 @@ struct Names::Followed {
   std::vector<Found> found;
   std::vector<Found> latest;  ///< Of the look-up that goes on.
   Nanos latest_ttl = 0;
+  std::string lacking;  ///< What that look-up could not find out, and why; empty: nothing.
   Nanos ttl = 0;
   Nanos answered_at = 0;
   Nanos next_at = 0;
@@ -50,6 +85,7 @@ struct Names::Followed {
 /// A target of SRV records that is being looked up.
 struct Names::Target {
   std::string host;
+  net::Families had;
   Result<net::HostAnswer> answer = unexpected(Error{});
 };
 
@@ -128,17 +164,43 @@ Task<void> Names::run(std::shared_ptr<Followed> followed) {
 }
 
 Task<Result<void>> Names::look_up_host(Followed& followed) {
-  const Result<net::HostAnswer> answer = co_await resolver_.host(followed.name.text);
+  const std::string& host = followed.name.text;
+  const Result<net::HostAnswer> answer = co_await resolver_.host(host, families_of(followed.found, host));
   if (!answer) co_return unexpected(answer.error());
-  followed.latest.clear();
-  followed.latest_ttl = answer->ttl;
-  for (const SocketAddress& address : answer->addresses)
-    followed.latest.push_back({followed.name.text, 0, ip_of(address)});
+  begin_latest(followed, answer->ttl);
+  net::ServiceRecord only;
+  only.target = host;
+  only.weight = 1;
+  add(followed, only, *answer);
   co_return Result<void>();
 }
 
 Task<void> Names::look_up_target(Target& target) {
-  target.answer = co_await resolver_.host(target.host);
+  target.answer = co_await resolver_.host(target.host, target.had);
+}
+
+void Names::begin_latest(Followed& followed, Nanos ttl) {
+  followed.latest.clear();
+  followed.latest_ttl = ttl;
+  followed.lacking.clear();
+}
+
+/// Adds the addresses of a host as `record` offers it; of a family that could not be asked for those that
+/// there were.
+void Names::add(Followed& followed, const net::ServiceRecord& record, const net::HostAnswer& answer) {
+  followed.latest_ttl = std::min(followed.latest_ttl, answer.ttl);
+  for (const SocketAddress& address : answer.addresses)
+    followed.latest.push_back({record.target, record.port, ip_of(address), record.priority, record.weight});
+  if (answer.unknown == net::Families()) return;
+  keep(followed.found, record, answer.unknown, followed.latest);
+  lack(followed, (answer.unknown.ipv6 ? "IPv6 addresses of " : "IPv4 addresses of ") + record.target + ": " +
+                     answer.failure.context);
+}
+
+/// Something could not be found out: soon again.
+void Names::lack(Followed& followed, std::string what) {
+  followed.latest_ttl = std::min(followed.latest_ttl, to_nanos(settings_.retry));
+  if (followed.lacking.empty()) followed.lacking = std::move(what);
 }
 
 /// The records, then the addresses of their targets beside each other. A target that cannot be looked up now
@@ -148,34 +210,29 @@ Task<Result<void>> Names::look_up_services(Followed& followed) {
   if (!answer) co_return unexpected(answer.error());
   std::map<std::string, Target> targets;
   for (const net::ServiceRecord& record : answer->records) {
-    if (targets.size() < kMostTargets) targets[record.target].host = record.target;
+    if (targets.size() == kMostTargets) break;
+    Target& target = targets[record.target];
+    target.host = record.target;
+    target.had = families_of(followed.found, record.target);
   }
   net::Scope scope;
   for (auto& [host, target] : targets) scope.spawn(look_up_target(target));
   co_await scope.join();
-  followed.latest.clear();
-  followed.latest_ttl = answer->ttl;
+  begin_latest(followed, answer->ttl);
   Result<void> result;
   for (const net::ServiceRecord& record : answer->records) {
     const auto target = targets.find(record.target);
     if (target == targets.end()) continue;
     const Result<net::HostAnswer>& hosts = target->second.answer;
-    if (!hosts) {
-      result = unexpected(hosts.error());
-      followed.latest_ttl = std::min(followed.latest_ttl, to_nanos(settings_.retry));
-      if (hosts.error().code == ErrorCode::canceled) co_return result;
-      if (hosts.error().code == ErrorCode::resolve) continue;
-      for (Found old : followed.found) {
-        if (old.host != record.target || old.port != record.port) continue;
-        old.priority = record.priority;
-        old.weight = record.weight;
-        followed.latest.push_back(std::move(old));
-      }
+    if (hosts) {
+      add(followed, record, *hosts);
       continue;
     }
-    followed.latest_ttl = std::min(followed.latest_ttl, hosts->ttl);
-    for (const SocketAddress& address : hosts->addresses)
-      followed.latest.push_back({record.target, record.port, ip_of(address), record.priority, record.weight});
+    result = unexpected(hosts.error());
+    if (hosts.error().code == ErrorCode::canceled) co_return result;
+    lack(followed, record.target + ": " + hosts.error().context);
+    if (hosts.error().code != ErrorCode::resolve)
+      keep(followed.found, record, {.ipv4 = true, .ipv6 = true}, followed.latest);
   }
   // Records without a single address are no better than no answer.
   if (!result && followed.latest.empty()) co_return result;
@@ -203,7 +260,7 @@ Nanos Names::take(Followed& followed, const Result<void>& result) {
 }
 
 void Names::accept(Followed& followed) {
-  ++counts_.lookups_ok;
+  ++(followed.lacking.empty() ? counts_.lookups_ok : counts_.lookups_partial);
   std::vector<Found>& latest = followed.latest;
   std::sort(latest.begin(), latest.end());
   latest.erase(std::unique(latest.begin(), latest.end()), latest.end());
@@ -216,8 +273,11 @@ void Names::accept(Followed& followed) {
   if (followed.failures != 0)
     log::info({{"name", followed.name.text}}, "the name resolves again, after {} failures",
               followed.failures);
+  if (!followed.lacking.empty() && (followed.last_error.empty() || followed.failures != 0))
+    log::warn({{"name", followed.name.text}},
+              "the name resolves in part only: {}; what there was of that goes on", followed.lacking);
   followed.failures = 0;
-  followed.last_error.clear();
+  followed.last_error = followed.lacking;
   followed.answered_at = loop_.now();
   const bool differs = !followed.resolved || followed.found != latest;
   followed.resolved = true;

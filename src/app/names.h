@@ -13,6 +13,7 @@
 
 #include "base/random.h"
 #include "config/model.h"
+#include "net/dns_resolver.h"
 #include "net/loop.h"
 #include "net/pause.h"
 #include "net/resolver.h"
@@ -39,8 +40,12 @@ struct Found {
   friend auto operator<=>(const Found&, const Found&) = default;
 };
 
+/// How names are looked up, in the resolver's words.
+[[nodiscard]] net::DnsSettings dns_settings(const config::Resolver& settings);
+
 /// Follows names: looks each up, again when its answer's time is over or, with growing patience, after a
-/// failure. The last good answer stays until there is another. Belongs to the main thread.
+/// failure. The last good answer stays until there is another; where only a family of addresses or a target
+/// of SRV records cannot be looked up, what there was of that. Belongs to the main thread.
 class Names {
  public:
   /// More addresses than these of one name are not used.
@@ -78,6 +83,9 @@ class Names {
   net::Task<Result<void>> look_up_host(Followed& followed);
   net::Task<Result<void>> look_up_services(Followed& followed);
   net::Task<void> look_up_target(Target& target);
+  static void begin_latest(Followed& followed, Nanos ttl);
+  void add(Followed& followed, const net::ServiceRecord& record, const net::HostAnswer& answer);
+  void lack(Followed& followed, std::string what);
   [[nodiscard]] Nanos take(Followed& followed, const Result<void>& result);
   void accept(Followed& followed);
   void fail(Followed& followed, const Error& error);

@@ -29,10 +29,11 @@ constexpr std::array kVerbs = {
         "Signals: HUP loads the configuration again, TERM and INT stop gracefully within shutdown.timeout\n"
         "(a second one at once), QUIT stops gracefully without a limit, USR1 opens log files again.\n"
         "Exit codes: 0 stopped as told, 1 configuration invalid, 2 bad command line, 3 cannot listen.\n"},
-    VerbInfo{"check", Verb::check, "lintel check FILE [--print-defaults] [--json]",
+    VerbInfo{"check", Verb::check, "lintel check FILE [--print-defaults] [--json] [--resolve]",
              "say whether a configuration is valid",
              "  --print-defaults    print the configuration in force, with every default\n"
              "  --json              print the findings as JSON\n"
+             "  --resolve           warn also of names of servers that do not resolve now\n"
              "\n"
              "\"lintel -t -c FILE\" does the same. Exit codes: 0 valid, 1 invalid, 2 bad command line.\n"},
     VerbInfo{"explain", Verb::explain, "lintel explain -c FILE METHOD URL",
@@ -101,7 +102,7 @@ std::vector<std::string_view> known_options(Verb verb) {
     case Verb::run:
       return {"-c", "--config", "--help"};
     case Verb::check:
-      return {"-c", "--config", "--print-defaults", "--json", "--help"};
+      return {"-c", "--config", "--print-defaults", "--json", "--resolve", "--help"};
     case Verb::explain:
       return {"-c",         "--config", "-H",    "--client-ip", "--sni", "--client-cert-subject",
               "--listener", "--json",   "--help"};
@@ -238,6 +239,8 @@ class Reader {
       set_file(word.substr(9));
     } else if (check && word == "--print-defaults") {
       options_.print_defaults = true;
+    } else if (check && word == "--resolve") {
+      options_.resolve = true;
     } else if (json && word == "--json") {
       options_.json = true;
     } else if (options_.verb == Verb::schema && word == "--man") {

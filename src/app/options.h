@@ -20,6 +20,7 @@ struct Options {
   std::string file{};           ///< run, check, test: the configuration; run, test: empty if none was given.
   bool print_defaults = false;  ///< check.
   bool json = false;            ///< check, test.
+  bool resolve = false;         ///< check.
   bool man = false;             ///< schema.
   ExplainArguments explain{};   ///< explain.
   std::string suite{};          ///< test: the file with the tests.

@@ -287,6 +287,7 @@ proxy::ProcessInfo Server::process_info() const {
 
 void Server::add_conditions(proxy::ProcessInfo& info) const {
   for (const config::Pool& pool : snapshot_->config.pools) {
+    info.pool_conditions[pool.name] = proxy::condition_of(*pools_.at(pool.name), pool, loop_.now());
     for (const config::Server& server : pool.servers) {
       const proxy::NamePair names(pool.name, server.name());
       const pool::SharedServer& shared = *servers_.at(names);
@@ -295,7 +296,6 @@ void Server::add_conditions(proxy::ProcessInfo& info) const {
       condition.up = shared.health() == pool::Health::up;
       condition.state = admin_state_name(shared.admin());
       condition.traffic = proxy::condition_of(shared, pool, loop_.now());
-      info.pool_conditions[pool.name] = proxy::condition_of(shared.pool(), pool, loop_.now());
       const health::Findings* findings = checks_.findings(names);
       if (findings == nullptr) continue;
       condition.is_checked = true;

@@ -123,6 +123,8 @@ class Server {
   std::map<std::string, int> admin_numbers_;  ///< LocalServer's, by bind.
   /// The servers of the configuration in force, by (pool, server).
   std::map<proxy::NamePair, std::shared_ptr<pool::SharedServer>> servers_;
+  std::map<std::string, std::shared_ptr<pool::SharedPool>>
+      pools_;  ///< The same for pools; some have no server.
   std::map<std::string, std::shared_ptr<proxy::ConnectionCount>> counts_;
   std::unique_ptr<LineLog> access_log_;
   std::unique_ptr<LineLog> old_access_log_;  ///< Until every worker has the new one.

@@ -13,15 +13,6 @@ namespace {
 /// The least time between two swaps: what changes together comes into force together.
 constexpr Nanos kSwapGap = 200'000'000;
 
-net::DnsSettings dns_settings(const config::Resolver& resolver) {
-  net::DnsSettings settings;
-  for (const Endpoint& server : resolver.servers) settings.servers.push_back(server.resolved().value());
-  settings.timeout = to_nanos(resolver.timeout);
-  settings.attempts = resolver.attempts;
-  settings.family = static_cast<net::Family>(resolver.family);
-  return settings;
-}
-
 }  // namespace
 
 FindName Server::finder() const {

@@ -187,16 +187,19 @@ void Server::commit_admin(Prepared& prepared) {
   admin_addresses_.merge(prepared.admin);
 }
 
-/// Holds what is known of servers that the configuration goes on with.
+/// Holds what is known of pools and servers that the configuration goes on with.
 void Server::commit_servers() {
   decltype(servers_) servers;
+  decltype(pools_) pools;
   for (const config::Pool& pool : snapshot_->config.pools) {
     const std::shared_ptr<pool::SharedPool> shared = workers_.pools().pool(pool.name);
+    pools.emplace(pool.name, shared);
     for (const config::Server& server : pool.servers) {
       std::string name = server.name();
       servers[{pool.name, name}] = shared->server(name);
     }
   }
+  pools_.swap(pools);
   servers_.swap(servers);
   commit_checks(servers);
 }

@@ -47,6 +47,19 @@ not set and has no default is an error. The default also replaces an empty varia
 adds further files, relative to the including one, after it and in order. Listeners and pools add up; a name, or any
 other setting, that is given in two files is an error. Aliases (*name) may repeat a whole value; merge keys (<<) and
 tags are refused.
+.SS Names of servers
+A server that is given by a host name, or by the name of SRV records, stands for all addresses that the name has (256 at
+most), each a server of its own: name.example:8080@10.0.0.1 in logs and figures. Names are looked up at the start, on a
+reload and again as their TTL asks; a change is in force without a reload, and what goes on with an address that is gone
+ends in peace. While a name cannot be looked up, or only its IPv4 or only its IPv6 addresses cannot, what there was last
+stays. A start does not fail for that: the pool begins without it.
+.B lintel check \-\-resolve
+warns of names that do not resolve now. A running daemon tells of them under resolver in /v1/stats and in /metrics by
+lintel_resolver_lookups_total (by result: ok, partial, not_found, timeout, failure), lintel_resolver_failing,
+lintel_resolver_addresses and lintel_resolver_answer_age_seconds.
+.PP
+A servers_file is a YAML list of what may stand in servers. It is read again whenever it changes; what is wrong in it
+changes nothing, and is told in the log, under servers_files in /v1/stats, and by lintel_servers_file_last_load_success.
 )";
 
 constexpr std::string_view kEnd = R"(.SH EXAMPLE

@@ -41,7 +41,7 @@ Error lookup_error(int status) noexcept {
       break;
     case ARES_ECONNREFUSED:
       error.code = ErrorCode::refused;
-      error.context = "no name server can be reached";
+      error.context = "no name server can be reached, or each fails (SERVFAIL, REFUSED)";
       break;
     case ARES_ESERVFAIL:
       error.context = "the name server fails (SERVFAIL)";
@@ -184,6 +184,7 @@ void DnsResolver::configure(DnsSettings settings) {
 }
 
 void DnsResolver::open() {
+  ++cancels_;
   channel_.reset();  // Cancels what waits, and closes its sockets.
   system_file_ = version_of(kSystemFile);
   std::array<char, 3> lookups = {'f', 'b', '\0'};  // Files first, then name servers, whatever nsswitch says.
@@ -212,17 +213,47 @@ void DnsResolver::reopen_if_changed() {
   if (!channel_ || (settings_.servers.empty() && version_of(kSystemFile) != system_file_)) open();
 }
 
-Task<Result<HostAnswer>> DnsResolver::host(std::string name) {
+/// c-ares asks for both families at once, and where one of the two questions fails it has nothing to say of
+/// that. The question is asked again by itself where it matters.
+Task<Result<HostAnswer>> DnsResolver::host(std::string name, Families had) {
+  const int family = family_to_ask(settings_.family);
+  Task<Result<HostAnswer>> first = ask(name, family);
+  Result<HostAnswer> answer = co_await std::move(first);
+  if (!answer || family != AF_UNSPEC) co_return answer;
+  Families lacking = had;
+  for (const SocketAddress& address : answer->addresses) {
+    (address.family() == AF_INET6 ? lacking.ipv6 : lacking.ipv4) = false;
+  }
+  if (lacking == Families()) co_return answer;
+  Task<Result<HostAnswer>> second = ask(name, lacking.ipv6 ? AF_INET6 : AF_INET);
+  const Result<HostAnswer> other = co_await std::move(second);
+  if (other) {
+    answer->addresses.insert(answer->addresses.end(), other->addresses.begin(), other->addresses.end());
+    answer->ttl = std::min(answer->ttl, other->ttl);
+  } else if (other.error().code == ErrorCode::canceled) {
+    co_return other;
+  } else if (other.error().code != ErrorCode::resolve) {
+    answer->unknown = lacking;
+    answer->failure = other.error();
+  }
+  co_return answer;
+}
+
+Task<Result<HostAnswer>> DnsResolver::ask(std::string name, int family) {
   Query<HostAnswer> query(*this);
   reopen_if_changed();
   if (!channel_) co_return unexpected(lookup_error(ARES_ENOTINITIALIZED));
   ares_addrinfo_hints hints{};
   hints.ai_flags = ARES_AI_NOSORT;
-  hints.ai_family = family_to_ask(settings_.family);
+  hints.ai_family = family;
   hints.ai_socktype = SOCK_STREAM;
+  const std::uint64_t cancels = cancels_;
   ares_getaddrinfo(channel_.get(), name.c_str(), nullptr, &hints, on_host, &query);
   set_timer();
-  co_return co_await query;
+  Result<HostAnswer> answer = co_await query;
+  // Where one question was answered before c-ares calls that half a success.
+  if (cancels_ != cancels) co_return unexpected(lookup_error(ARES_ECANCELLED));
+  co_return answer;
 }
 
 Task<Result<ServiceAnswer>> DnsResolver::services(std::string name) {
@@ -237,6 +268,7 @@ Task<Result<ServiceAnswer>> DnsResolver::services(std::string name) {
 }
 
 void DnsResolver::cancel() noexcept {
+  ++cancels_;
   if (channel_) ares_cancel(channel_.get());
   set_timer();
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <coroutine>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -41,7 +42,7 @@ class DnsResolver final : public Resolver {
   /// From now on these settings. If they are others, what waits returns `canceled`.
   void configure(DnsSettings settings);
 
-  [[nodiscard]] Task<Result<HostAnswer>> host(std::string name) override;
+  [[nodiscard]] Task<Result<HostAnswer>> host(std::string name, Families had) override;
   [[nodiscard]] Task<Result<ServiceAnswer>> services(std::string name) override;
   void cancel() noexcept override;
 
@@ -58,6 +59,7 @@ class DnsResolver final : public Resolver {
   static void on_socket_state(void* resolver, int fd, int reads, int writes);
   static void on_timeout(Deadline& deadline);
 
+  Task<Result<HostAnswer>> ask(std::string name, int family);
   void open();
   void reopen_if_changed();
   void serve(int fd, std::uint32_t events);
@@ -67,8 +69,9 @@ class DnsResolver final : public Resolver {
   DnsSettings settings_;
   std::map<int, std::unique_ptr<Socket>> sockets_;             ///< Those that c-ares waits on.
   std::unique_ptr<ares_channeldata, ChannelDeleter> channel_;  ///< Null: it could not be made.
-  std::string system_file_;  ///< What tells versions of /etc/resolv.conf apart.
-  std::size_t waiting_ = 0;  ///< Look-ups.
+  std::string system_file_;    ///< What tells versions of /etc/resolv.conf apart.
+  std::size_t waiting_ = 0;    ///< Look-ups.
+  std::uint64_t cancels_ = 0;  ///< Times that all of them were canceled.
   Deadline timer_{on_timeout, this};
 };
 

@@ -13,10 +13,19 @@
 
 namespace lintel::net {
 
+/// A set of address families.
+struct Families {
+  bool ipv4 = false;
+  bool ipv6 = false;
+  friend bool operator==(const Families&, const Families&) = default;
+};
+
 /// The addresses of a host.
 struct HostAnswer {
   std::vector<SocketAddress> addresses;  ///< At least one; without ports.
   Nanos ttl = 0;                         ///< How long the answer is good; 0: /etc/hosts, or not to be kept.
+  Families unknown;                      ///< Of these the name servers would not say whether there are some,
+  Error failure;                         ///< for this reason.
 };
 
 /// One SRV record (RFC 2782).
@@ -45,8 +54,10 @@ class Resolver {
   Resolver& operator=(const Resolver&) = delete;
   virtual ~Resolver() = default;
 
-  /// Suspends for as long as the name servers have to answer.
-  [[nodiscard]] virtual Task<Result<HostAnswer>> host(std::string name) = 0;
+  /// `had`: the families of the addresses that the caller has. Of one that the answer lacks it is made sure
+  /// that there are none, for the question about it may only have failed. Suspends for as long as the name
+  /// servers have to answer.
+  [[nodiscard]] virtual Task<Result<HostAnswer>> host(std::string name, Families had) = 0;
   [[nodiscard]] virtual Task<Result<ServiceAnswer>> services(std::string name) = 0;
   /// Every look-up that waits returns `canceled` in the next turn of the loop.
   virtual void cancel() noexcept = 0;

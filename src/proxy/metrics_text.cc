@@ -278,7 +278,7 @@ void add_pools(Page& page, const StatsTotal& total) {
                  "From a request sent to the first byte of the server's answer.");
   for (const auto& [name, sum] : total.pools) page.histogram_sample({{"pool", name}}, sum.first_byte);
   page.gauge("lintel_pool_queue_depth",
-             "Requests and sessions that wait because every server has its max_connections.");
+             "Requests and sessions that wait for a place with a server.");
   for (const auto& [name, sum] : total.pools) page.signed_sample({{"pool", name}}, sum.waiting);
   page.histogram("lintel_pool_queue_seconds",
                  "Time that requests and sessions waited for a place, if they did.");
@@ -414,6 +414,7 @@ void add_resolver(Page& page, const ProcessInfo& process) {
   const ResolverInfo& resolver = process.resolver;
   page.counter("lintel_resolver_lookups_total", "Look-ups of servers' names, by how they ended.");
   page.sample({{"result", "ok"}}, resolver.lookups_ok);
+  page.sample({{"result", "partial"}}, resolver.lookups_partial);
   page.sample({{"result", "not_found"}}, resolver.lookups_not_found);
   page.sample({{"result", "timeout"}}, resolver.lookups_timeout);
   page.sample({{"result", "failure"}}, resolver.lookups_failed);

@@ -263,6 +263,8 @@ struct ResolverInfo {
     std::string last_error;      ///< Of the last look-up; empty: it was good.
   };
   std::uint64_t lookups_ok = 0;
+  std::uint64_t lookups_partial =
+      0;  ///< Good but for one family of addresses, or some targets of SRV records.
   std::uint64_t lookups_not_found = 0;
   std::uint64_t lookups_timeout = 0;
   std::uint64_t lookups_failed = 0;

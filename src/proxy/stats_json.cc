@@ -84,6 +84,7 @@ void add_resolver(JsonWriter& json, const ProcessInfo& process) {
   json.key("resolver").begin_object();
   json.key("lookups").begin_object();
   json.key("ok").number(resolver.lookups_ok);
+  json.key("partial").number(resolver.lookups_partial);
   json.key("not_found").number(resolver.lookups_not_found);
   json.key("timeout").number(resolver.lookups_timeout);
   json.key("failure").number(resolver.lookups_failed).end_object();

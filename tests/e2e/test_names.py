@@ -13,7 +13,7 @@ import time
 
 import pytest
 from harness.daemon import command, proxy_to
-from harness.dns import NXDOMAIN, SERVFAIL, NameServer, cname, srv
+from harness.dns import A, AAAA, GARBAGE, NXDOMAIN, SERVFAIL, NameServer, cname, srv
 from harness.environment import BINARY, PATIENCE, SANITIZED, eventually, free_port, load
 from harness.peers import Server
 from harness.wire import request, response
@@ -165,7 +165,7 @@ def test_a_request_at_a_server_that_is_removed_ends_well(start, dns, servers, or
     assert other.requests
 
 
-@pytest.mark.parametrize("failure", [NXDOMAIN, SERVFAIL, [], None, "dead"])
+@pytest.mark.parametrize("failure", [NXDOMAIN, SERVFAIL, [], None, GARBAGE, "dead"])
 def test_the_last_good_answer_is_kept_while_a_name_fails(start, dns, servers, failure):
     port, _ = servers(2)
     dns.zone["api.test"] = ["127.0.0.2"]
@@ -186,8 +186,155 @@ def test_the_last_good_answer_is_kept_while_a_name_fails(start, dns, servers, fa
         dns.zone["api.test"] = ["127.0.0.3"]
         seen_only(seen, {"1"})
     assert name_of(lintel, "api.test")["last_error"] == ""
-    assert lintel.stderr().count("the name does not resolve") == 1, "a line for the change, not for each try"
-    assert lintel.stderr().count("the name resolves again") == 1
+    lookups = lintel.stats()["resolver"]["lookups"]
+    failed = sum(lookups.values()) - lookups["ok"]
+    said = lintel.stderr().count("the name does not resolve")
+    assert 1 <= said < failed, "a line for the change, not for each try"
+    assert lintel.stderr().count("the name resolves again") == said
+
+
+@pytest.mark.parametrize("failure", [SERVFAIL, None])
+@pytest.mark.parametrize("failing", [A, AAAA])
+def test_a_family_that_fails_keeps_its_addresses_beside_the_other(start, dns, servers, failing, failure):
+    port, _ = servers(2)
+    dns.zone["api.test"] = ["127.0.0.2", "2001:db8::1"]
+    lintel = start(proxy_to(f"api.test:{port}", resolver={**dns.resolver, "timeout": "100ms"}))
+    names = {A: {f"api.test:{port}@127.0.0.2"}, AAAA: {f"api.test:{port}@2001:db8::1"}}
+    used = {A: "127.0.0.3", AAAA: "2001:db8::2"}
+
+    def listed():
+        return {server["name"] for server in lintel.stats()["pools"][0]["servers"]}
+    assert listed() == names[A] | names[AAAA]
+    other = AAAA if failing == A else A
+    dns.zone["api.test"] = lambda kind: failure if kind == failing else [used[other]]
+    wanted = names[failing] | {f"api.test:{port}@{used[other]}"}
+    eventually(lambda: listed() == wanted, "the one family's new address beside the other's last one")
+    found = name_of(lintel, "api.test")
+    assert found["failures"] == 0 and found["addresses"] == 2
+    assert found["last_error"].startswith(f"{'IPv4' if failing == A else 'IPv6'} addresses of api.test: ")
+    before = lintel.metrics().value("lintel_resolver_lookups_total", result="partial")
+    assert before >= 1
+    eventually(lambda: lintel.metrics().value("lintel_resolver_lookups_total", result="partial") > before + 1, "more of them")
+    assert listed() == wanted
+    assert lintel.stderr().count("the name resolves in part only") == 1
+    dns.zone["api.test"] = [used[other]]
+    eventually(lambda: listed() == wanted - names[failing], "the family is gone, says the name server")
+    assert name_of(lintel, "api.test")["last_error"] == ""
+
+
+def test_what_is_known_of_an_address_stays_while_the_others_change_with_each_answer(start, dns, servers):
+    """Its counters, its connection, its health, an operator's wish."""
+    port, origins = servers(2)
+    count = 0
+
+    def changing(kind):
+        nonlocal count
+        count += 1
+        return ["127.0.0.2", "127.0.0.3", f"127.9.{count // 250}.{count % 250 + 1}"] if kind == A else []
+    dns.zone["api.test"] = changing
+    dns.ttl = 0
+    lintel = start(proxy_to(f"api.test:{port}", resolver=dns.resolver,
+                            pool={"health_check": {"type": "tcp", "interval": "1h", "timeout": "1s"},
+                                  "panic_threshold": "never"}))
+    first, second = (f"api.test:{port}@127.0.0.{i}" for i in (2, 3))
+
+    def figures(name):
+        return next(each for each in lintel.stats()["pools"][0]["servers"] if each["name"] == name)
+    eventually(lambda: figures(first)["up"] and figures(second)["up"], "both are up")
+    socket = lintel.directory / "admin.sock"
+    lintel.reload(proxy_to(f"api.test:{port}", resolver=dns.resolver,
+                           pool={"health_check": {"type": "tcp", "interval": "1h", "timeout": "1s"},
+                                 "panic_threshold": "never"},
+                           admin={"bind": [f"127.0.0.1:{lintel.admin_address[1]}", f"unix:{socket}"]}))
+    drained = command("server", "drain", f"site/{second}", "--admin", str(socket))
+    assert drained.returncode == 0, drained.stderr
+    for i in range(5):
+        before = lintel.stats()["server_changes"]
+        assert bodies(lintel, 4) == {"0": 4}
+        eventually(lambda before=before: lintel.stats()["server_changes"] > before, "the name stands for another address")
+    assert figures(first)["by_status"] == {"200": 20}
+    assert figures(first)["health_check"]["passed"] == 1, "it was not checked anew"
+    assert figures(second)["state"] == "drain"
+    assert origins[0].requests and not origins[1].requests
+
+
+def test_connections_to_an_address_that_is_gone_are_closed_when_they_are_done(start, dns, origin):
+    closed = threading.Event()
+
+    def script(connection):
+        server.serve(connection)
+        closed.set()
+    server = origin(script)
+    dns.zone["api.test"] = ["127.0.0.1"]
+    lintel = start(proxy_to(f"api.test:{server.port}", resolver=dns.resolver))
+    assert lintel.ask().status == 200
+    [pool] = lintel.stats()["pools"]
+    assert pool["servers"][0]["idle"] == 1
+    dns.zone["api.test"] = ["127.0.0.9"]
+    eventually(lambda: lintel.stats()["server_changes"] == 1, "a change")
+    assert closed.wait(PATIENCE), "the idle connection is closed"
+
+
+def test_tcp_sessions_with_an_address_that_is_gone_go_on(start, dns, origin):
+    def echo(connection):
+        while data := connection.sock.recv(100):
+            connection.send(data)
+    server = origin(echo)
+    dns.zone["db.test"] = ["127.0.0.1"]
+    lintel = start(proxy_to(f"db.test:{server.port}", listener={"protocol": "tcp"}, resolver=dns.resolver))
+    with lintel.connect() as client:
+        client.send(b"one")
+        assert client.sock.recv(100) == b"one"
+        for change in (1, 2):
+            dns.zone["db.test"] = [f"127.0.0.{8 + change}"]
+            eventually(lambda change=change: lintel.stats()["server_changes"] == change, "a change")
+        client.send(b"two")
+        assert client.sock.recv(100) == b"two"
+
+
+def test_aliases_that_lead_in_a_circle_are_no_answer(start, dns, servers):
+    port, _ = servers(1)
+    dns.zone |= {"a.test": [cname("b.test")], "b.test": [cname("a.test")]}
+    lintel = start(proxy_to(f"a.test:{port}", resolver=dns.resolver))
+    assert lintel.ask().status == 503
+    assert name_of(lintel, "a.test")["last_error"] == "the name has no record of that kind"
+    dns.zone["b.test"] = ["127.0.0.2"]
+    eventually(lambda: lintel.ask().status == 200, "the circle is open")
+
+
+def test_reloads_while_a_name_is_being_looked_up(start, dns, servers):
+    """One that is silent holds no reload up for longer than resolver.wait, nor those behind it, and can be let go."""
+    port, _ = servers(2)
+    dns.zone |= {"a.test": ["127.0.0.2"], "b.test": ["127.0.0.3"], "silent.test": None}
+    resolver = {**dns.resolver, "timeout": "1m", "wait": "300ms"}
+    lintel = start(proxy_to(f"a.test:{port}", resolver=resolver))
+    with under_load(lintel, 2) as seen:
+        seen_only(seen, {"0"})
+        lintel.write(proxy_to(f"a.test:{port}", f"silent.test:{port}", resolver=resolver))
+        for _ in range(3):
+            lintel.signal(signal.SIGHUP)
+        eventually(lambda: ("silent.test", A) in dns.asked, "it is asked for")
+        lintel.reload(proxy_to(f"b.test:{port}", f"silent.test:{port}", resolver=resolver))
+        seen_only(seen, {"1"})
+        assert not name_of(lintel, "silent.test")["resolved"]
+        lintel.reload(proxy_to(f"a.test:{port}", resolver=resolver))
+        seen_only(seen, {"0"})
+        lintel.reload(proxy_to(f"a.test:{port}", "silent.test:80", resolver={**resolver, "timeout": "50s"}))
+        seen_only(seen, {"0"})
+    assert lintel.stats()["config"]["last_reload_success"]
+
+
+@pytest.mark.parametrize("reloads", [False, True])
+def test_stop_while_a_name_is_being_looked_up(start, dns, servers, reloads):
+    port, _ = servers(1)
+    dns.zone |= {"a.test": ["127.0.0.2"], "silent.test": None}
+    resolver = {**dns.resolver, "timeout": "1m", "wait": "1m" if reloads else "100ms"}
+    lintel = start(proxy_to(f"a.test:{port}", *([] if reloads else [f"silent.test:{port}"]), resolver=resolver))
+    if reloads:
+        lintel.write(proxy_to(f"a.test:{port}", f"silent.test:{port}", resolver=resolver))
+        lintel.signal(signal.SIGHUP)
+    eventually(lambda: ("silent.test", A) in dns.asked, "it is asked for")
+    lintel.stop()
 
 
 def test_starts_with_the_name_server_dead_and_serves_when_it_comes(start, dns, servers, origin):
@@ -206,6 +353,9 @@ def test_starts_with_the_name_server_dead_and_serves_when_it_comes(start, dns, s
     assert lintel.ask().status == 503
     assert lintel.last_record(2)["end_reason"] == "pool.empty"
     assert not name_of(lintel, "api.test")["resolved"]
+    [empty] = [pool for pool in lintel.stats()["pools"] if pool["name"] == "api"]
+    assert empty["servers"] == [] and empty["panic"]["now"] is False
+    assert lintel.metrics().value("lintel_pool_panic", pool="api") == 0
     dns.start()
     eventually(lambda: lintel.ask().status == 200, "service begins")
     assert name_of(lintel, "api.test")["resolved"]
@@ -257,11 +407,11 @@ def test_srv_records_tell_ports_and_weights(start, dns, origin):
 
 def test_answers_too_long_for_udp_come_over_tcp_and_are_bounded(start, dns, servers):
     port, _ = servers(1)
-    dns.zone["api.test"] = [f"127.{i // 200 + 1}.0.{i % 200 + 1}" for i in range(400)]
+    dns.zone["api.test"] = [f"127.{i // 200 + 1}.0.{i % 200 + 1}" for i in range(1000)]
     lintel = start(proxy_to(f"api.test:{port}", resolver=dns.resolver))
+    eventually(lambda: name_of(lintel, "api.test")["addresses"] == 256, "the answer, as much of it as is used")
     assert dns.truncated and dns.over_tcp
-    assert name_of(lintel, "api.test")["addresses"] == 256
-    assert "the name has 400 addresses; the first 256 are used" in lintel.stderr()
+    assert "the name has 1000 addresses; the first 256 are used" in lintel.stderr()
 
 
 def test_names_of_etc_hosts_need_no_name_server(start, dns, servers):
@@ -342,6 +492,40 @@ def test_check_and_explain_need_no_name_server(tmp_path, dns):
     assert explained.returncode == 0 and "lost.test:80" in explained.stdout, explained.stdout
     assert "_http._tcp.lost.test" in explained.stdout
     assert dns.asked == []
+
+
+def test_check_looks_names_up_when_it_is_told_to(tmp_path, dns):
+    dns.zone |= {"good.test": ["127.0.0.2"], "_good._tcp.test": [srv("good.test", 80)],
+                 "_half._tcp.test": [srv("good.test", 80), srv("lost.test", 80)], "silent.test": None}
+    listed = tmp_path / "servers.list"
+    listed.write_text("- good.test:80\n- listed.test:80\n")
+    file = tmp_path / "lintel.yaml"
+    file.write_text("listeners: [{name: web, bind: ['127.0.0.1:8080'], pool: api}]\n"
+                    f"resolver: {{servers: ['{dns.address}'], timeout: 100ms, attempts: 1}}\n"
+                    "pools:\n"
+                    "  api:\n"
+                    "    servers:\n"
+                    "    - good.test:80\n"
+                    "    - lost.test:80\n"
+                    "    - silent.test:80\n"
+                    "    - srv: _good._tcp.test\n"
+                    "    - srv: _half._tcp.test\n"
+                    "    - srv: _lost._tcp.test\n"
+                    "    servers_file: servers.list\n")
+    assert command("check", file).stderr == ""
+    assert dns.asked == []
+    checked = command("check", file, "--resolve")
+    assert checked.returncode == 0 and checked.stdout.endswith("; 5 warnings\n"), checked.stdout + checked.stderr
+    for place, text in [("lintel.yaml:7:", '"lost.test" does not resolve now: there is no such name'),
+                        ("lintel.yaml:8:", '"silent.test" does not resolve now: no name server answers in time'),
+                        ("lintel.yaml:10:", 'its target "lost.test" does not resolve now: there is no such name'),
+                        ("lintel.yaml:11:", '"_lost._tcp.test" does not resolve now: there is no such name'),
+                        ("servers.list:2:", '"listed.test" does not resolve now: there is no such name')]:
+        assert [line for line in checked.stderr.splitlines() if place in line and "warning: " in line and text in line], \
+            checked.stderr
+    listed.write_text("- nonsense\n")
+    broken = command("check", file)
+    assert broken.returncode == 1 and "servers.list:1:3: error: " in broken.stderr, broken.stderr
 
 
 # --- servers_file

@@ -9,6 +9,7 @@ from .environment import free_port
 
 A, AAAA, SRV, CNAME = 1, 28, 33, 5
 NXDOMAIN, SERVFAIL = 3, 2
+GARBAGE = "garbage"
 
 
 def _name(text):
@@ -33,8 +34,9 @@ def _data(record):
 
 
 class NameServer:
-    """Serves `zone`: names to lists of records (addresses, srv(), cname()), or to a response code. `ttl` is of all of
-    them. `stop()` and `start()` at will: the port stays."""
+    """Serves `zone`: names to lists of records (addresses, srv(), cname()), to a response code, to GARBAGE, to None for
+    no answer at all, or to a function that is given the type that is asked for and returns one of these. `ttl` is of all
+    records. `stop()` and `start()` at will: the port stays."""
 
     UDP_LIMIT = 512
 
@@ -113,6 +115,8 @@ class NameServer:
                 while size := file.read(2):
                     self.over_tcp += 1
                     answer = self._answer(file.read(struct.unpack("!H", size)[0]), 65535)
+                    if answer is None:
+                        break
                     client.sendall(struct.pack("!H", len(answer)) + answer)
 
     def _answer(self, query, limit):
@@ -126,8 +130,12 @@ class NameServer:
         question = query[12:at + 5]
         self.asked.append((name, kind))
         records = self.zone.get(name, NXDOMAIN)
-        if records is None:  # Says nothing at all.
+        if callable(records):
+            records = records(kind)
+        if records is None:
             return None
+        if records == GARBAGE:
+            return query[:2] + b"\xc0" * 60
         code = records if isinstance(records, int) else 0
         answers = b""
         count = 0

@@ -34,8 +34,9 @@ class FakeResolver final : public net::Resolver {
  public:
   explicit FakeResolver(net::Loop& loop) : gate_(loop) {}
 
-  Task<Result<net::HostAnswer>> host(std::string name) override {
+  Task<Result<net::HostAnswer>> host(std::string name, net::Families families) override {
     ++asked[name];
+    had[name] = families;
     if (silent) co_await gate_.wait(3'600 * kSecond);
     if (canceled_) co_return unexpected(error_of(ErrorCode::canceled, "canceled"));
     const auto found = hosts.find(name);
@@ -56,6 +57,7 @@ class FakeResolver final : public net::Resolver {
   std::map<std::string, Result<net::HostAnswer>> hosts;
   std::map<std::string, Result<net::ServiceAnswer>> records;
   std::map<std::string, int> asked;
+  std::map<std::string, net::Families> had;
   bool silent = false;
 
  private:
@@ -187,6 +189,32 @@ TEST_CASE("a name that fails keeps its last good answer, and is tried again with
   CHECK(at.changes == 2);
 }
 
+TEST_CASE("a family that cannot be asked for keeps its addresses, and is asked for again soon") {
+  Fixture at;
+  at.settings.retry = 1s;
+  at.resolver.hosts["api.test"] = addresses({"10.0.0.1", "2001:db8::1"}, 10 * kSecond);
+  at.follow({kApi});
+  CHECK(at.resolver.had["api.test"] == net::Families());
+  net::HostAnswer part = addresses({"10.0.0.2"}, 10 * kSecond);
+  part.unknown.ipv6 = true;
+  part.failure = error_of(ErrorCode::timeout, "no name server answers in time");
+  at.resolver.hosts["api.test"] = part;
+  at.pass(11'200 * kMs);
+  CHECK(at.resolver.had["api.test"] == net::Families{.ipv4 = true, .ipv6 = true});
+  CHECK(at.found(kApi) == "10.0.0.2 2001:db8::1");
+  CHECK(at.info().lookups_partial == 1);
+  CHECK(at.info().names[0].failures == 0);
+  CHECK(at.info().names[0].last_error == "IPv6 addresses of api.test: no name server answers in time");
+  at.pass(1'200 * kMs);
+  CHECK(at.info().lookups_partial == 2);
+  CHECK(at.changes == 2);
+  at.resolver.hosts["api.test"] = addresses({"10.0.0.2"}, 10 * kSecond);  // Now they are gone.
+  at.pass(1'200 * kMs);
+  CHECK(at.found(kApi) == "10.0.0.2");
+  CHECK(at.info().names[0].last_error.empty());
+  CHECK(at.info().lookups_partial == 2);
+}
+
 TEST_CASE("a name that vanishes keeps its answer too") {
   Fixture at;
   at.resolver.hosts["api.test"] = addresses({"10.0.0.1"}, kSecond);
@@ -289,6 +317,27 @@ TEST_CASE("SRV: a target that cannot be looked up keeps its addresses, one that 
   at.pass(20 * kSecond);  // Nothing at all is no answer.
   CHECK(at.found(kService) == "10.0.0.1");
   CHECK(at.info().names[0].failures > 0);
+}
+
+TEST_CASE("SRV: a target's family that cannot be asked for keeps its addresses") {
+  Fixture at;
+  at.resolver.records["_http._tcp.api.test"] =
+      net::ServiceAnswer{{{"a.test", 80, 0, 1}, {"a.test", 81, 3, 2}}, kSecond};
+  at.resolver.hosts["a.test"] = addresses({"10.0.0.1", "2001:db8::1"}, kSecond);
+  at.follow({kService});
+  net::HostAnswer part = addresses({"10.0.0.1"}, kSecond);
+  part.unknown.ipv6 = true;
+  part.failure = error_of(ErrorCode::timeout, "no name server answers in time");
+  at.resolver.hosts["a.test"] = part;
+  at.resolver.records["_http._tcp.api.test"] =
+      net::ServiceAnswer{{{"a.test", 80, 0, 5}, {"a.test", 82, 3, 2}}, kSecond};
+  at.pass(1'500 * kMs);
+  REQUIRE(at.names.find(kService) != nullptr);
+  const std::vector<Found> expected = {{"a.test", 80, "10.0.0.1", 0, 5},
+                                       {"a.test", 80, "2001:db8::1", 0, 5},
+                                       {"a.test", 82, "10.0.0.1", 3, 2}};
+  CHECK(*at.names.find(kService) == expected);
+  CHECK(at.info().lookups_partial >= 1);
 }
 
 TEST_CASE("SRV: a service that is said not to be offered has no servers") {

@@ -36,6 +36,7 @@ TEST_CASE("command lines that are understood") {
       {"run --config=a.yaml", {.verb = Verb::run, .file = "a.yaml"}},
       {"check a.yaml", {.verb = Verb::check, .file = "a.yaml"}},
       {"check a.yaml --json", {.verb = Verb::check, .file = "a.yaml", .json = true}},
+      {"check a.yaml --resolve", {.verb = Verb::check, .file = "a.yaml", .resolve = true}},
       {"check --print-defaults a.yaml", {.verb = Verb::check, .file = "a.yaml", .print_defaults = true}},
       {"check -c a.yaml", {.verb = Verb::check, .file = "a.yaml"}},
       {"-t -c a.yaml", {.verb = Verb::check, .file = "a.yaml"}},
