@@ -38,6 +38,7 @@ std::optional<std::string> percent_decode(std::string_view text) {
 /// What health checks and ejection make of it.
 std::string_view health_of(const pool::SharedServer& server, Nanos now) {
   if (server.health() == pool::Health::down) return "down";
+  if (server.health() == pool::Health::unchecked) return "unchecked";
   return server.ejected_until() > now ? "ejected" : "up";
 }
 

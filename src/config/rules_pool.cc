@@ -184,7 +184,7 @@ void queue_has_use(const Config& config, Report& report) {
     const Pool& pool = config.pools[i];
     const bool limited = std::any_of(pool.servers.begin(), pool.servers.end(),
                                      [](const Server& each) { return each.max_connections != 0; });
-    if (limited || pool.queue == Queue()) continue;
+    if (limited || pool.health_check || !pool.servers_file.empty() || pool.queue == Queue()) continue;
     warning(report, pool_key(i) + ".queue", "no server has max_connections, so nothing ever waits",
             "write for example {address: 10.0.0.1:8080, max_connections: 100}");
   }

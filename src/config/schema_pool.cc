@@ -171,7 +171,8 @@ const ObjectType& balance_type() {
                         "peak-ewma"}),
                 "round-robin: in turn; least-conn: the fewest in flight, over all workers; random; "
                 "two-choices: "
-                "of two at random the one with fewer in flight; consistent-hash: equal keys to the same "
+                "of two at random the one with fewer in flight, for its weight; consistent-hash: equal keys "
+                "to the same "
                 "server, "
                 "by a ring; maglev: the same by a table, more evenly; peak-ewma: of two at random the one "
                 "that is expected to "
@@ -260,9 +261,11 @@ std::vector<Field> check_fields() {
             "How many checks in a row must pass before a server that was down gets requests again."),
       field(&HealthCheck::fall, "fall", integer(1, 100),
             "How many checks in a row must fail before a server gets no more requests."),
-      field(&HealthCheck::initial, "initial", choice({"down", "up"}),
-            "Whether a new server gets requests before its first check. With down, one check that passes is "
-            "enough. What the pool had before a reload keeps its state."),
+      field(
+          &HealthCheck::initial, "initial", choice({"down", "up"}),
+          "Whether a new server gets requests before its first check. With down, one check that passes is "
+          "enough; while all servers of a pool wait for that, requests wait in its queue. What the pool had "
+          "before a reload keeps its state."),
       field(&HealthCheck::port, "port", integer(1, 65535), "The port that is checked, if not the server's."),
   };
   for (Field& field : check_details()) fields.push_back(std::move(field));
@@ -301,10 +304,15 @@ const ObjectType& pool_type() {
                 "\"zone_preference: 70%\" is short for spill_below. Without it zones mean nothing.")
               .example("70%"),
           field(&Pool::queue, "queue", object_of(queue_type()),
-                "Where requests and TCP sessions wait while every server has its max_connections."),
-          field(&Pool::sticky, "sticky", object_of(sticky_type()),
-                "A cookie that keeps a client at one server, also while that is drained; \"sticky: LB\" is "
-                "short for the cookie alone. The value tells nothing of the server's address.")
+                "Where requests and TCP sessions wait while every server has its max_connections, or all "
+                "that there "
+                "are wait for their first health check."),
+          field(
+              &Pool::sticky, "sticky", object_of(sticky_type()),
+              "A cookie that keeps a client at one server, also while that is drained; another one serves "
+              "while "
+              "it is down, ejected or refused by its circuit breaker. \"sticky: LB\" is short for the cookie "
+              "alone. The value tells nothing of the server's address.")
               .example("{cookie: LB}"),
           field(&Pool::proxy_protocol, "proxy_protocol", choice({"none", "v1", "v2"}),
                 "The PROXY header that begins each connection to a server and says who the client is; such a "
@@ -326,12 +334,14 @@ const ObjectType& pool_type() {
               .example("{type: http, path: /healthz, expect: 2xx}"),
           field(&Pool::outlier, "outlier", object_of(outlier_type()),
                 "Ejection of servers that fail live traffic."),
-          field(&Pool::panic_threshold, "panic_threshold", percent(0, 100, "never"),
-                "When a smaller share than this of the servers is well (up, not ejected, their breakers not "
-                "open), all of them are used, for then it is more likely that the checks are what broke. "
-                "Servers without weight or that an operator has taken out do not count and are not used, nor "
-                "are those whose breaker is open. Of several priority groups one with enough is enough. "
-                "never: requests are answered with 503 instead."),
+          field(
+              &Pool::panic_threshold, "panic_threshold", percent(0, 100, "never"),
+              "When a smaller share than this of the servers is well (up, not ejected, their breakers not "
+              "open), all of them are used, for then it is more likely that the checks are what broke. "
+              "Servers without weight, that an operator has taken out or that wait for their first check do "
+              "not count and are not used, nor are those whose breaker is open. Of several priority groups "
+              "one with enough is enough. "
+              "never: requests are answered with 503 instead."),
           field(&Pool::circuit_breaker, "circuit_breaker", object_of(circuit_breaker_type()),
                 "What stops requests to servers that fail or are overloaded."),
           field(&Pool::slow_start, "slow_start", duration(0ms, 1h),

@@ -67,7 +67,7 @@ void Checks::begin(const Key& key, Target target, const Watch* before) {
   if (before) {
     settings.is_new = !before->tracker.was_checked() && before->target.is_new;
   } else if (target.is_new) {
-    settings.begin = check.initial == config::InitialHealth::up ? pool::Health::up : pool::Health::down;
+    settings.begin = check.initial == config::InitialHealth::up ? pool::Health::up : pool::Health::unchecked;
   }
   target.is_new = settings.is_new;
   target.shared->set_health(settings.begin, tools_.loop.now());
@@ -117,6 +117,7 @@ Task<void> Checks::check(Watch& watch) {
 }
 
 void Checks::note(Watch& watch, Outcome outcome) {
+  const bool was_up = watch.tracker.health() == pool::Health::up;
   const bool is_first = !watch.tracker.was_checked();
   const bool changed = watch.tracker.note(outcome.passed);
   const bool is_up = watch.tracker.health() == pool::Health::up;
@@ -128,9 +129,9 @@ void Checks::note(Watch& watch, Outcome outcome) {
   const Subject& subject = watch.target.subject;
   const log::Field pool{"pool", subject.pool};
   const log::Field server{"server", subject.server};
-  if (changed) {
+  if (changed) watch.target.shared->set_health(watch.tracker.health(), tools_.loop.now());
+  if (is_up != was_up) {
     ++(is_up ? findings.went_up : findings.went_down);
-    watch.target.shared->set_health(watch.tracker.health(), tools_.loop.now());
     if (is_up) {
       log::info({pool, server}, "the server is up: {}", findings.last.reason);
     } else {

@@ -13,7 +13,7 @@ class Tracker {
     std::uint32_t rise = 2;
     std::uint32_t fall = 3;
     pool::Health begin = pool::Health::down;
-    /// Nothing is known of the server: if it begins down, one check that passes is enough.
+    /// Nothing is known of the server: if it does not begin up, one check that passes is enough.
     bool is_new = true;
   };
   explicit Tracker(const Settings& settings) noexcept
@@ -22,6 +22,10 @@ class Tracker {
   /// Takes in the result of one check. True if the health has changed by it.
   bool note(bool passed) noexcept {
     was_checked_ = true;
+    if (!passed && health_ == pool::Health::unchecked) {
+      health_ = pool::Health::down;
+      return true;
+    }
     if (passed == (health_ == pool::Health::up)) {
       row_ = 0;
       if (passed) is_new_ = false;

@@ -112,8 +112,8 @@ std::uint32_t Pool::slow_start_share(std::uint32_t server, Nanos now) {
   return static_cast<std::uint32_t>(full * (step + 1) / kSteps);
 }
 
-/// Where too few servers are well all are used, but for those whose breaker is open. One priority group with
-/// enough is enough.
+/// Where too few servers are well all are used, but for those whose breaker is open and those that wait for
+/// their first check, which do not count. One priority group with enough is enough.
 void Pool::look_for_panic(Nanos now) {
   struct Sum {
     std::uint32_t members = 0;
@@ -123,8 +123,8 @@ void Pool::look_for_panic(Nanos now) {
   Sum all;
   const bool breakers = config_.circuit_breaker.server.has_value();
   for (std::uint32_t i = 0; i < candidates_.size(); ++i) {
-    if (!is_member(i)) continue;
     const SharedServer& shared = *servers_[i].shared;
+    if (!is_member(i) || shared.health() == Health::unchecked) continue;
     const bool shut = breakers && shared.breaker.state(now) != Breaker::State::closed;
     for (Sum* sum : {&all, &groups[tiers_.group(i)]}) {
       ++sum->members;
@@ -145,8 +145,10 @@ void Pool::look_for_panic(Nanos now) {
     }
   }
   for (std::uint32_t i = 0; panics_ && i < candidates_.size(); ++i) {
-    const bool passable = !breakers || servers_[i].shared->breaker.is_passable(now);
-    if (is_member(i) && passable) candidates_[i].weight = candidates_[i].full_weight;
+    const SharedServer& shared = *servers_[i].shared;
+    const bool passable = !breakers || shared.breaker.is_passable(now);
+    if (is_member(i) && shared.health() != Health::unchecked && passable)
+      candidates_[i].weight = candidates_[i].full_weight;
   }
 }
 
@@ -280,6 +282,16 @@ bool Pool::has_usable(const PickContext& context, std::optional<std::uint32_t> o
   return std::any_of(candidates_.begin(), candidates_.end(), [&](const Candidate& one) {
     return !context.excludes(one) && (one.weight != 0 || (tiers_.any() && standby_[one.server] != 0));
   });
+}
+
+/// Whether no server is in use, and some are only because their first check has not ended.
+bool Pool::is_unchecked() const noexcept {
+  bool any = false;
+  for (std::uint32_t i = 0; i < candidates_.size(); ++i) {
+    if (candidates_[i].weight != 0) return false;
+    any = any || (is_member(i) && servers_[i].shared->health() == Health::unchecked);
+  }
+  return any;
 }
 
 void Pool::note_latency(std::uint32_t server, Nanos took, Nanos now) noexcept {

@@ -56,18 +56,25 @@ class Pool {
   /// A place with the server for the next attempt, or none: the pool's circuit breaker refuses it
   /// (Lease::refusal), no server can take it now, or others wait for a place already (can_wait). `own`: the
   /// server that the request belongs to by its cookie; it has that one, also while it is drained, or waits
-  /// for it, unless it is gone or was tried.
+  /// for it where it has its max_connections, unless it is gone or was tried, or a circuit breaker refuses
+  /// it.
   [[nodiscard]] Lease take(const PickContext& context,
                            std::optional<std::uint32_t> own = std::nullopt) noexcept {
     return limited_ && shared_->waiting() != 0 ? Lease() : take_now(context, own);
   }
   /// The same without regard to who waits.
   [[nodiscard]] Lease take_now(const PickContext& context, std::optional<std::uint32_t> own) noexcept;
-  /// After take() gave none: whether a server is only full, so that a Waiter may get a place with it.
+  /// After take() gave none: whether a Waiter may get a place, since a server is only full, or all that there
+  /// are wait for the end of their first health check.
   [[nodiscard]] bool can_wait(const PickContext& context, std::optional<std::uint32_t> own) noexcept {
+    return is_only_full(context, own) || is_unchecked();
+  }
+  /// After take() gave none: whether a server is only full.
+  [[nodiscard]] bool is_only_full(const PickContext& context, std::optional<std::uint32_t> own) noexcept {
     return limited_ && has_usable(context, own);
   }
-  /// Whether the server may still serve what belongs to it: up, and not in maintenance.
+  /// Whether the server may still serve what belongs to it: up, not in maintenance, and not refused by its
+  /// circuit breaker.
   [[nodiscard]] bool serves_own(std::uint32_t server, Nanos now) const noexcept;
   [[nodiscard]] Queue& queue() noexcept { return *queue_; }
 
@@ -104,6 +111,7 @@ class Pool {
   }
   void note_group(std::uint32_t group);
   [[nodiscard]] bool has_usable(const PickContext& context, std::optional<std::uint32_t> own) noexcept;
+  [[nodiscard]] bool is_unchecked() const noexcept;
   [[nodiscard]] std::optional<std::uint32_t> spare(const PickContext& context) const noexcept;
   void look(Nanos now);
   [[nodiscard]] std::uint32_t full_weight(std::uint32_t server) const noexcept;

@@ -29,7 +29,12 @@ enum class AdminState : std::uint8_t {
 };
 
 /// What health checks found.
-enum class Health : std::uint8_t { up, down };
+enum class Health : std::uint8_t {
+  up,
+  down,
+  unchecked,  ///< A new server before the end of its first check: gets nothing yet, but nothing speaks
+              ///< against it.
+};
 
 class SharedPool;
 

@@ -28,7 +28,7 @@ void tell(WorkerContext& worker, const PoolContext& pool, EndReason reason) {
   const auto unsaid = worker.queue_warnings.pass(worker.loop.now());
   if (!unsaid) return;
   const std::string more = *unsaid == 0 ? "" : " (" + std::to_string(*unsaid) + " more like this)";
-  log::warn({{"pool", pool.pool.config().name}}, "every server has its max_connections: {}{}",
+  log::warn({{"pool", pool.pool.config().name}}, "no server has a place for what waits: {}{}",
             reason == EndReason::pool_queue_full ? "no room in the queue" : "no place within queue.timeout",
             more);
 }

@@ -71,7 +71,7 @@ EndReason UdpSession::connect() {
       reason = refusal_reason(lease_.refusal());
       // Datagrams do not wait.
       const bool full = reason == EndReason::pool_no_server &&
-                        pool.can_wait({.tried = {}, .hash = hash, .now = now}, std::nullopt);
+                        pool.is_only_full({.tried = {}, .hash = hash, .now = now}, std::nullopt);
       if (full) reason = EndReason::pool_queue_full;
     }
     if (!lease_) return reason;

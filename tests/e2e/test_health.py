@@ -1,5 +1,6 @@
 """Active health checks: who is found well, by what, how soon, and what a reload makes of it."""
 
+import json
 import stat
 import threading
 import time
@@ -8,7 +9,7 @@ import pytest
 from harness import peers, wire
 from harness.certificates import Authority
 from harness.daemon import command, proxy_to
-from harness.environment import eventually
+from harness.environment import PATIENCE, eventually
 from harness.mortal import Mortal
 from harness.wire import response
 from test_databases import POSTGRES, Postgres, Redis
@@ -69,6 +70,38 @@ def test_a_server_gets_requests_when_it_passed_its_first_check(start, origin):
     assert lintel.ask().status == 200
     lintel.reload(checked(server, REFUSED, check={"type": "http", "path": "/healthz", "timeout": "200ms"}))
     assert all(lintel.ask().status == 200 for _ in range(10))  # None went to the new one.
+
+
+def test_requests_wait_for_the_first_check_without_panic(start, origin):
+    gate = threading.Event()
+
+    def script(connection):
+        while seen := connection.read_request():
+            if seen.target == "/healthz":
+                gate.wait(PATIENCE)
+            connection.send(response(200, b"well"))
+
+    servers = [origin(script), origin(script)]
+    check = {"type": "http", "path": "/healthz", "timeout": "20s"}
+    lintel = start(checked(*servers, check=check, panic_threshold="50%", queue={"timeout": "20s"}))
+    with lintel.connect() as client:
+        client.send(wire.request())
+        eventually(lambda: lintel.metrics().sum("lintel_pool_queue_depth") == 1, "the request waits")
+        [pool] = json.loads(lintel.get("/v1/pools")[2])["pools"]
+        assert [server["health"] for server in pool["servers"]] == ["unchecked"] * 2
+        assert not [seen for server in servers for seen in server.requests if seen.target != "/healthz"]
+        gate.set()
+        assert client.read_response().status == 200
+    assert lintel.metrics().sum("lintel_pool_panics_total") == 0
+
+
+def test_with_all_found_down_there_is_panic(start, origin):
+    servers = [origin(answer=lambda seen: response(500 if seen.target == "/healthz" else 200, b"all the same"))
+               for _ in range(2)]
+    lintel = start(checked(*servers, check={"type": "http", "path": "/healthz"}, panic_threshold="50%"))
+    lintel.wait_for_log("the server stays down", 2)
+    assert all(lintel.ask().status == 200 for _ in range(4))
+    assert lintel.metrics().sum("lintel_pool_panics_total") == 1
 
 
 def test_http_checks_look_at_what_they_were_told(start, origin):

@@ -102,10 +102,10 @@ TEST_CASE("a new server is down until it was checked, and that is at once") {
   const auto other = fixture.server(2);
   fixture.network.down.insert(Fixture::name_of(2));
   fixture.update({1, 2});
-  CHECK_FALSE(fixture.is_up(1));
+  for (const auto& each : {held, other}) CHECK(each->health() == pool::Health::unchecked);
   settle(fixture.loop);
   CHECK(fixture.is_up(1));
-  CHECK_FALSE(fixture.is_up(2));
+  CHECK(other->health() == pool::Health::down);
   CHECK(fixture.findings(1).went_up == 1);
   CHECK(fixture.findings(2).went_down == 0);
   CHECK(fixture.findings(2).last.reason == "the connection is refused");
@@ -182,6 +182,23 @@ TEST_CASE("a check that hangs ends when its time is up, and the next one comes i
   CHECK(fixture.network.open == 0);
   CHECK(fixture.findings(1).last.reason == "connecting took longer than 2s");
   CHECK(fixture.findings(1).last_duration >= 2 * kSecond);
+}
+
+TEST_CASE("a reload before the end of the first check leaves a server unchecked") {
+  Fixture fixture;
+  const auto held = fixture.server(1);
+  fixture.network.hanging.insert(Fixture::name_of(1));
+  fixture.update({1});
+  settle(fixture.loop);
+  fixture.check.interval = 4s;
+  fixture.update({1}, false);
+  settle(fixture.loop);
+  CHECK(held->health() == pool::Health::unchecked);
+  fixture.network.hanging.clear();
+  fixture.check.interval = 3s;
+  fixture.update({1}, false);
+  settle(fixture.loop);
+  CHECK(fixture.is_up(1));
 }
 
 TEST_CASE("a reload that changes no check disturbs none") {

@@ -35,6 +35,11 @@ TEST_CASE("health changes after so many results in a row") {
   const Row rows[] = {
       {"new, down: the first pass is enough", {2, 3, pool::Health::down, true}, "+--+---", "UUUUUUD"},
       {"new, down: also after failures", {2, 3, pool::Health::down, true}, "---+", "DDDU"},
+      {"unchecked: the first pass is enough", {2, 3, pool::Health::unchecked, true}, "+--+---", "UUUUUUD"},
+      {"unchecked: one that fails is down, and one that passes then is up",
+       {2, 3, pool::Health::unchecked, true},
+       "---+",
+       "DDDU"},
       {"new, up: falls as others", {2, 3, pool::Health::up, true}, "---", "UUD"},
       {"then it rises as others", {2, 3, pool::Health::up, true}, "---+-++", "UUDDDDU"},
       {"known, down: rises as others", {2, 3, pool::Health::down, false}, "++", "DU"},

@@ -270,6 +270,32 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(shared.panic_count() == 1);
 }
 
+TEST_CASE_FIXTURE(Fixture, "panic: servers that wait for their first check do not count, and are not used") {
+  add_servers(4);
+  const auto pool = make();
+  for (std::size_t i : {0, 1, 2, 3}) server(*pool, i).set_health(Health::unchecked, clock.now());
+  CHECK(picks(*pool, 2) == "--");
+  SharedPool& shared = server(*pool, 0).pool();
+  CHECK_FALSE(shared.panics());
+  server(*pool, 1).set_health(Health::up, clock.now());
+  CHECK(picks(*pool, 4) == "bbbb");  // A quarter of all, but all of those that are known.
+  CHECK_FALSE(shared.panics());
+  server(*pool, 2).set_health(Health::down, clock.now());
+  CHECK(picks(*pool, 4) == "bbbb");
+  server(*pool, 1).set_health(Health::down, clock.now());
+  const std::string both = picks(*pool, 20);
+  CHECK(count(both, 'b') == 10);
+  CHECK(count(both, 'c') == 10);
+  CHECK(shared.panics());
+  server(*pool, 3).set_health(Health::up, clock.now());  // One of three.
+  CHECK(count(picks(*pool, 30), 'a') == 0);
+  CHECK(shared.panics());
+  server(*pool, 0).set_health(Health::up, clock.now());
+  CHECK_FALSE(picks(*pool, 4).empty());
+  CHECK_FALSE(shared.panics());
+  CHECK(shared.panic_count() == 1);
+}
+
 TEST_CASE_FIXTURE(Fixture, "panic: never, and then nobody is used") {
   add_servers(2);
   config.panic_threshold = 0;

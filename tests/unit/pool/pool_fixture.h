@@ -26,6 +26,7 @@ struct Fixture {
 
   Fixture() {
     config.name = "app";
+    config.balance.type = config::BalanceType::round_robin;
     log::set_level(log::Level::critical);
   }
   config::Server& add(std::string_view address, std::uint32_t weight = 1) {

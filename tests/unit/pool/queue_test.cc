@@ -47,6 +47,7 @@ struct Fixture {
 
   Fixture() {
     config.name = "app";
+    config.balance.type = config::BalanceType::round_robin;
     config.queue.max = 10;
   }
   ~Fixture() {
@@ -201,6 +202,34 @@ TEST_CASE_FIXTURE(Fixture, "queue: servers that come and go") {
   for (int i : {0, 1}) server(i).set_health(Health::down, 3);
   settle();
   CHECK(c.end == WaitEnd::unavailable);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "queue: while all wait for their first check so do requests, and then they are served") {
+  add(0);
+  add(0);
+  Pool* const pool = make();
+  const auto server = [&](std::size_t i) -> SharedServer& { return *pool->servers()[i].shared; };
+  for (int i : {0, 1}) server(i).set_health(Health::unchecked, 1);
+  Client& a = ask(*pool, "a");
+  Client& b = ask(*pool, "b", {}, 1);
+  settle();
+  CHECK_FALSE(a.end);
+  CHECK_FALSE(b.end);
+  CHECK_FALSE(pool->is_only_full({.tried = {}, .now = clock.now()}, std::nullopt));
+  server(0).set_health(Health::up, 2);
+  settle();
+  CHECK(order == "ab");
+  CHECK(b.lease.server() == 0);
+  Client& c = ask(*pool, "c", {0});  // There is one in use, and it was tried.
+  CHECK(c.end == WaitEnd::unavailable);
+  server(0).set_admin(AdminState::down, 3);
+  Client& d = ask(*pool, "d");
+  settle();
+  CHECK_FALSE(d.end);
+  server(1).set_admin(AdminState::down, 3);
+  settle();
+  CHECK(d.end == WaitEnd::unavailable);
 }
 
 TEST_CASE_FIXTURE(Fixture, "queue: what each may have counts, not who stands first") {
