@@ -220,7 +220,14 @@ bool Pool::passes_breaker(Nanos now) noexcept {
 bool Pool::serves_own(std::uint32_t server, Nanos now) const noexcept {
   const Server& one = servers_[server];
   const bool passable = !config_.circuit_breaker.server || one.shared->breaker.is_passable(now);
-  return one.shared->admin() != AdminState::down && one.shared->is_well(now) && passable;
+  return one.shared->admin() != AdminState::down && one.shared->is_well(now) && passable &&
+         !is_full_by_breaker(server);
+}
+
+/// Whether it is its circuit breaker's max_in_flight that keeps more from it: that is not waited for.
+bool Pool::is_full_by_breaker(std::uint32_t server) const noexcept {
+  const Candidate& one = candidates_[server];
+  return one.is_full() && one.max_in_flight != config_.servers[server].max_connections;
 }
 
 /// The server's breaker is asked last, when the place is sure.
@@ -235,7 +242,7 @@ Lease Pool::take_server(const PickContext& context, std::optional<std::uint32_t>
     SharedServer& shared = *servers_[candidate.server].shared;
     // False: it is full, of which the balancer knew if another worker has not taken the last place meanwhile.
     if (!shared.take(candidate.max_in_flight)) {
-      if (has_own) return {};
+      if (has_own && !is_full_by_breaker(*own)) return {};
       continue;
     }
     Lease lease(shared, candidate.server);

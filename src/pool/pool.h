@@ -112,6 +112,7 @@ class Pool {
   void note_group(std::uint32_t group);
   [[nodiscard]] bool has_usable(const PickContext& context, std::optional<std::uint32_t> own) noexcept;
   [[nodiscard]] bool is_unchecked() const noexcept;
+  [[nodiscard]] bool is_full_by_breaker(std::uint32_t server) const noexcept;
   [[nodiscard]] std::optional<std::uint32_t> spare(const PickContext& context) const noexcept;
   void look(Nanos now);
   [[nodiscard]] std::uint32_t full_weight(std::uint32_t server) const noexcept;

@@ -241,3 +241,21 @@ TEST_CASE_FIXTURE(Fixture, "pool: a server has as much in flight as its breaker 
   CHECK(one.server() != two.server());
   CHECK(picks(*pool, 1) == "-");
 }
+
+TEST_CASE_FIXTURE(Fixture, "pool: what belongs to a server that its breaker holds full goes to another") {
+  add_servers(3);
+  config.circuit_breaker.server.emplace().max_in_flight = 1;
+  const auto pool = make();
+  const auto other = make();
+  const PickContext context{.tried = {}, .now = clock.now()};
+  const Lease own = pool->take(context, 1);
+  CHECK(own.server() == 1);
+  const Lease next = other->take(context, 1);
+  REQUIRE(next);
+  CHECK(next.server() != 1);
+  const Lease last = pool->take(context, 1);
+  REQUIRE(last);
+  CHECK(last.server() != next.server());
+  CHECK_FALSE(pool->take(context, 1));
+  CHECK_FALSE(pool->can_wait(context, 1));
+}

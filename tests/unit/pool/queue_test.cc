@@ -232,6 +232,32 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(d.end == WaitEnd::unavailable);
 }
 
+TEST_CASE_FIXTURE(Fixture,
+                  "queue: what belongs to a server waits for its max_connections, not for its breaker") {
+  config.circuit_breaker.server.emplace().max_in_flight = 2;
+  add(1);
+  add(0);
+  Pool* const pool = make();
+  Client& a = ask(*pool, "a", {}, 0);
+  Client& b = ask(*pool, "b", {}, 0);
+  settle();
+  CHECK(order == "a");
+  CHECK_FALSE(b.end);
+  a.lease.end();
+  settle();
+  CHECK(order == "ab");
+  for (const char* name : {"c", "d"}) CHECK(ask(*pool, name, {}, 1).lease.server() == 1);
+  b.lease.end();
+  settle();
+  CHECK(ask(*pool, "e", {}, 1).lease.server() == 0);
+  Client& f = ask(*pool, "f", {}, 1);  // All are full.
+  settle();
+  CHECK_FALSE(f.end);
+  clients[2].lease.end();
+  settle();
+  CHECK(f.lease.server() == 1);
+}
+
 TEST_CASE_FIXTURE(Fixture, "queue: what each may have counts, not who stands first") {
   add(1);
   add(1);
