@@ -71,10 +71,10 @@ tl::expected<std::uint16_t, std::string> demo_port(const char* value) {
 
 std::string demo_configuration(const DemoPorts& ports) {
   std::string text;
-  text += "workers: 1                  # a single one takes the servers strictly in turn\n";
+  text += "workers: 1                  # so that the servers come strictly in turn\n";
   if (ports.admin != 0) text += "admin: {bind: [\"" + port_of(ports.admin) + "\"]}\n";
   text += "access_log: {format: combined}\n\nlisteners:\n  - name: web\n    bind: [\"" + port_of(ports.web) +
-          "\"]\n    pool: demo\n\npools:\n  demo:\n    servers:\n";
+          "\"]\n    pool: demo\n\npools:\n  demo:\n    balance: round-robin\n    servers:\n";
   for (const std::uint16_t server : ports.servers) text += "      - " + port_of(server) + "\n";
   return text;
 }

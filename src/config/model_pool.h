@@ -38,7 +38,7 @@ struct HashKey {
 
 /// How a server is chosen.
 struct Balance {
-  BalanceType type = BalanceType::round_robin;
+  BalanceType type = BalanceType::two_choices;
   HashKey on;
   std::uint32_t max_load = 0;  ///< Percent of a fair share; 0: any.
   [[nodiscard]] bool hashes() const {
@@ -68,7 +68,7 @@ struct ZonePreference {
   friend bool operator==(const ZonePreference&, const ZonePreference&) = default;
 };
 
-/// What waits for a place where every server has its max_connections.
+/// What waits for a place where no server has one.
 struct Queue {
   std::uint32_t max = 1000;   ///< Of one pool, over all workers; 0: nothing waits.
   milliseconds timeout = 1s;  ///< For one request.

@@ -1,8 +1,10 @@
 """Groups of servers, zones, limits with a queue, and clients that stay at one server."""
 
 import collections
+import concurrent.futures
 import json
 import re
+import select
 import socket
 import threading
 import time
@@ -10,7 +12,7 @@ import time
 import pytest
 from harness import wire
 from harness.daemon import command, proxy_to
-from harness.environment import eventually, free_port
+from harness.environment import PATIENCE, eventually, free_port
 from harness.origin import Origin
 
 
@@ -178,7 +180,7 @@ def test_a_full_queue_and_a_late_request_are_answered_with_503(start, held):
         answer = lintel.ask()
         assert (answer.status, answer.headers["retry-after"]) == (503, "2")
         assert lintel.last_record(1)["end_reason"] == "pool.queue_full"
-        lintel.wait_for_log("every server has its max_connections: no room in the queue")
+        lintel.wait_for_log("no server has a place for what waits: no room in the queue")
         answer = second.read_response()
         assert (answer.status, answer.headers["retry-after"]) == (503, "2")
         assert time.monotonic() - begun >= 1.5
@@ -335,18 +337,72 @@ def test_who_belongs_to_a_full_server_waits_for_it(start, held, origin):
         assert one.read_response().body == two.read_response().body == b"first"
 
 
+def test_who_belongs_to_a_server_that_its_breaker_holds_full_goes_to_another(start, held, origin):
+    first = held(b"first")
+    other, = named(origin, "other")
+    config = pool_of(server(first), server(other), sticky="LB", circuit_breaker={"server": {"max_in_flight": 1}})
+    lintel = start(config)
+    first.release()
+    answers = [lintel.ask(), lintel.ask()]
+    cookie, = [cookie_of(answer) for answer in answers if answer.body == b"first"]
+    with lintel.connect() as one:
+        one.send(wire.request("GET", "/", f"Cookie: {cookie}"))
+        first.wait_for_requests(2)
+        answer = lintel.ask(wire.request("GET", "/", f"Cookie: {cookie}"))
+        assert (answer.status, answer.body) == (200, b"other")
+        first.release()
+        assert one.read_response().body == b"first"
+
+
 # --- peak-ewma
 
 def test_peak_ewma_avoids_a_slow_server(start, origin):
-    fast, = named(origin, "fast")
+    """One that answers when the other has answered ten times."""
+    changed = threading.Condition()
+    answered = 0
+    over = False
+
+    def fast(_):
+        nonlocal answered
+        with changed:
+            answered += 1
+            changed.notify_all()
+        return wire.response(200, b"fast")
 
     def late(_):
-        time.sleep(0.3)
+        with changed:
+            until = answered + 10
+            assert changed.wait_for(lambda: over or answered >= until, PATIENCE)
         return wire.response(200, b"slow")
-    slow = origin(answer=late)
-    lintel = start(pool_of(server(fast), server(slow), balance="peak-ewma"))
-    seen = collections.Counter(lintel.ask().body for _ in range(40))
-    assert 1 <= seen[b"slow"] <= 3, seen
+    lintel = start(pool_of(server(origin(answer=fast)), server(origin(answer=late)), balance="peak-ewma"))
+    with concurrent.futures.ThreadPoolExecutor(3) as clients:
+        asked = [clients.submit(lambda: lintel.ask().body) for _ in range(60)]
+        eventually(lambda: sum(each.done() for each in asked) >= 57, "all but those that the slow one may hold")
+        with changed:
+            over = True
+            changed.notify_all()
+        seen = collections.Counter(each.result(PATIENCE) for each in asked)
+    assert 1 <= seen[b"slow"] <= 4, seen
+
+
+# --- the default
+
+def test_the_better_of_two_choices_unless_another_balancer_is_asked_for(start, held, origin):
+    slow = held(b"slow")
+    fast, = named(origin, "fast")
+    config = pool_of(server(slow), server(fast))
+    del config["pools"]["site"]["balance"]
+    lintel = start(config)
+    with lintel.connect() as client:
+        while not slow.requests:
+            client.send(wire.request())
+            eventually(lambda: slow.requests or select.select([client.sock], [], [], 0)[0], "it goes to one of them")
+            if not slow.requests:
+                assert client.read_response().body == b"fast"
+        # Of the two the one with nothing in flight.
+        assert {lintel.ask().body for _ in range(30)} == {b"fast"}
+        slow.release()
+        assert client.read_response().body == b"slow"
 
 
 # --- check

@@ -96,7 +96,7 @@ def databases():
 
 def tcp(*servers, **pool):
     return {"listeners": [{"name": "web", "protocol": "tcp", "pool": "db"}],
-            "pools": {"db": {"servers": [server.name for server in servers], **pool}}}
+            "pools": {"db": {"balance": "round-robin", "servers": [server.name for server in servers], **pool}}}
 
 
 def sessions(lintel, server):

@@ -68,7 +68,8 @@ def listen():
 
 def tcp(*servers, pool=None, listener=None, **top):
     return {"listeners": [{"name": "web", "protocol": "tcp", "pool": "db", **(listener or {})}],
-            "pools": {"db": {"servers": [getattr(server, "name", server) for server in servers], **(pool or {})}}, **top}
+            "pools": {"db": {"balance": "round-robin", "servers": [getattr(server, "name", server) for server in servers],
+                             **(pool or {})}}, **top}
 
 
 def dial(lintel):

@@ -78,7 +78,8 @@ def udp(*servers, port, udp=None, **top):
     listener = {"name": "dns", "protocol": "udp", "bind": [f"127.0.0.1:{port}"], "pool": "dns"}
     if udp:
         listener["udp"] = udp
-    return {"listeners": [listener], "pools": {"dns": {"servers": [getattr(s, "address", s) for s in servers]}}, **top}
+    pool = {"balance": "round-robin", "servers": [getattr(s, "address", s) for s in servers]}
+    return {"listeners": [listener], "pools": {"dns": pool}, **top}
 
 
 @pytest.fixture

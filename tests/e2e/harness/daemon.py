@@ -26,11 +26,13 @@ def command(*arguments, env=None, timeout=PATIENCE):
 
 
 def proxy_to(*servers, pool=None, listener=None, **top):
-    """A configuration with one listener and one pool. A server is an Origin, an address or a mapping."""
+    """A configuration with one listener and one pool, whose servers take turns. A server is an Origin, an address or a
+    mapping."""
     def address(server):
         return server if isinstance(server, (str, dict)) else server.name
     return {"listeners": [{"name": "web", "pool": "site", **(listener or {})}],
-            "pools": {"site": {"servers": [address(server) for server in servers], **(pool or {})}}, **top}
+            "pools": {"site": {"balance": "round-robin", "servers": [address(server) for server in servers],
+                               **(pool or {})}}, **top}
 
 
 class Lintel:
