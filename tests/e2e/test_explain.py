@@ -17,6 +17,9 @@ NETWORKS = ["10.0.0.0/8", "10.1.0.0/16", "192.0.2.0/24", "2001:db8::/32"]
 CLIENTS = ["10.1.2.3", "10.200.0.1", "192.0.2.9", "198.51.100.7", "2001:db8::1"]
 
 
+DEAD = "127.0.0.1:1"
+
+
 class Source:
     """Routes and requests that have a good chance to meet."""
 
@@ -71,9 +74,16 @@ class Source:
         if kind < 0.2:
             return {"redirect": self.one([{"scheme": "https"}, {"host": "new.test", "status": 302}, {"path": "/new"}])}
         action = {"pool": self.one(["one", "two", "hashed"])}
-        if kind < 0.3:
-            action = {"split": [{"pool": "one", "weight": 3}, {"pool": "two", "weight": 1}],
-                      "split_key": self.one(["{client_ip}", "{path}", "{client_ip}{header.X-User}"])}
+        if kind < 0.4:
+            action = {"split": [{"pool": "one", "weight": 3}, {"pool": "two", "weight": 1}]}
+            if self.chance(0.7):
+                action["split_key"] = self.one(["{client_ip}", "{path}", "{client_ip}{header.X-User}"])
+        elif kind < 0.55:  # None of these can serve, so the fallback must.
+            lost = {"pool": self.one(["dead", "empty"])}
+            action = {**self.one([lost, {"split": [{**lost, "weight": 1}, {"pool": "dead", "weight": 2}],
+                                         "split_key": "{path}"}]), "fallback": self.one(["one", "two", "hashed"])}
+        elif kind < 0.65:
+            action["fallback"] = "one"
         rewrites = [{"strip_prefix": self.path(1, 1)}, {"path": "/fixed{path}"}, {"host": "inner.test"},
                     {"regex": {"pattern": "/([0-9]+)", "replace": "/n-{1}"}},
                     {"regex": {"pattern": "^/api", "replace": "/../.."}}]
@@ -131,9 +141,17 @@ def agree(told, record, seen):
         return False
     assert record["end_reason"] == "ok", (told, record)
     assert told["path"] == record["path"]
-    assert told["pool_is_certain"]
-    assert told["pool"] == record["pool"], (told, record)
-    if told["server_is_certain"]:
+    pool = told["pool"]
+    if not told["pool_is_certain"]:
+        pool = record["pool"]
+        assert pool in [part.split(" (")[0] for part in told["pools"]], (told, record)
+    elif pool in ("dead", "empty"):
+        assert told["server"] == ("" if pool == "empty" else DEAD)
+        pool = told["fallback"]
+    assert record["pool"] == pool, (told, record)
+    if pool != told["pool"]:
+        assert record["server"], (told, record)
+    elif told["server_is_certain"]:
         assert told["server"] == record["server"], (told, record)
     else:
         assert record["server"] in told["servers"]
@@ -145,16 +163,19 @@ def agree(told, record, seen):
 
 
 @pytest.mark.long
-def test_explain_agrees_with_the_access_log(start, origin):
+def test_explain_agrees_with_the_access_log(start, origin, tmp_path):
     seed = random.randrange(1 << 32)
     print("seed", seed)
     source = Source(seed)
     routes = source.routes(200)
     servers = [origin() for _ in range(6)]
     names = [server.name for server in servers]
+    nobody = tmp_path / "nobody.list"
+    nobody.write_text("[]\n")
     lintel = start({
         "listeners": [{"routes": routes, "pool": "two", "trusted_proxies": "127.0.0.1"}],
-        "pools": {"one": {"servers": names[:1]}, "two": {"servers": names[1:3]},
+        "pools": {"one": {"servers": names[:1]}, "two": {"servers": names[1:3]}, "dead": {"servers": [DEAD]},
+                  "empty": {"servers_file": str(nobody)},
                   "hashed": {"servers": names[3:], "balance": {"type": "consistent-hash", "on": {"header": "X-User"}}}}})
     count = load(1000, 100)
     questions = [source.question(routes) for _ in range(count)]
@@ -169,7 +190,10 @@ def test_explain_agrees_with_the_access_log(start, origin):
     forwarded = sum(agree(told, record, seen.get(number))
                     for number, (told, record) in enumerate(zip(explained, records)))
     assert len(records) == count and forwarded == len(seen)
-    assert len({told["route"] for told in explained}) > min(30, count // 10), "the routes were not tried"
+    taken = {told["route"] for told in explained}
+    assert len(taken) > min(30, count // 10), "the routes were not tried"
+    for feature in ["rewrite", "split", "fallback"]:
+        assert any(feature in route for route in routes if route["name"] in taken), feature
 
 
 CONFIG = {
