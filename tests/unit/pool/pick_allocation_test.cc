@@ -1,37 +1,15 @@
-// Choosing takes no memory from the heap, whatever the balancer. Counted by replacing this program's operator
-// new, on this thread only.
+// Choosing takes no memory from the heap, whatever the balancer.
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 
 #include <doctest/doctest.h>
 
-#include <cstdlib>
-#include <new>
 #include <string>
 #include <vector>
 
+#include "counting_new.h"
 #include "net/net_test.h"
 #include "pool/pool.h"
-
-namespace {
-
-thread_local bool counting = false;
-thread_local std::size_t allocations = 0;
-
-}  // namespace
-
-// Not inlined: the compiler would find fault with the pairs.
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  if (counting) ++allocations;
-  if (void* block = std::malloc(size)) return block;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void operator delete(void* block) noexcept {
-  std::free(block);
-}
-[[gnu::noinline]] void operator delete(void* block, std::size_t) noexcept {
-  std::free(block);
-}
 
 namespace lintel::pool {
 namespace {

@@ -1,6 +1,5 @@
-// A small request on connections that are there already takes no memory from the heap. Counted by replacing
-// this program's operator new, on this thread only; frames come from plain malloc under sanitizers, so there
-// is nothing to count there.
+// A small request on connections that are there already takes no memory from the heap. Under sanitizers
+// frames come from plain malloc: there is nothing to count there.
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 
@@ -9,36 +8,15 @@
 #include <unistd.h>
 
 #include <array>
-#include <cstdlib>
 #include <memory>
-#include <new>
 #include <string>
 #include <string_view>
 
 #include "base/line_log.h"
+#include "counting_new.h"
 #include "net/scope.h"
 #include "net/socket.h"
 #include "proxy/client_connection.h"
-
-namespace {
-
-thread_local bool counting = false;
-thread_local std::size_t allocations = 0;
-
-}  // namespace
-
-// Not inlined: the compiler would find fault with the pairs.
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  if (counting) ++allocations;
-  if (void* block = std::malloc(size)) return block;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void operator delete(void* block) noexcept {
-  std::free(block);
-}
-[[gnu::noinline]] void operator delete(void* block, std::size_t) noexcept {
-  std::free(block);
-}
 
 namespace lintel::proxy {
 namespace {
