@@ -12,6 +12,15 @@ namespace lintel::config {
 
 /// Most servers that one request may be sent to.
 inline constexpr std::uint32_t kMostAttempts = 10;
+/// Most attempts that may go on beside a request's first.
+inline constexpr std::uint32_t kMostHedges = 3;
+
+/// Further attempts beside one that is slow.
+struct Hedge {
+  milliseconds after = 0ms;  ///< How long the attempts under way are silent before; 0: there are none.
+  std::uint32_t most = 1;    ///< So many beside the first.
+  friend bool operator==(const Hedge&, const Hedge&) = default;
+};
 
 /// What happens when a server fails.
 struct Retry {
@@ -21,6 +30,7 @@ struct Retry {
   std::uint32_t budget = 20;           ///< Percent of the pool's requests of late.
   std::uint32_t min_budget = 3;        ///< So many retries of late are allowed in any case.
   bool idempotency_key = false;        ///< Idempotency-Key makes every method repeatable.
+  Hedge hedge;
   friend bool operator==(const Retry&, const Retry&) = default;
 };
 

@@ -401,7 +401,10 @@ constexpr Rule kRules[] = {
      "a warning.",
      rule::outlier_ejects},
     {"breakers_open", "A circuit breaker has failure_ratio or max_in_flight.", rule::breakers_open},
-    {"retries_fit", "A per_try_timeout that timeouts.total leaves no second attempt gives a warning.",
+    {"retries_fit",
+     "Hedging needs as many attempts as there may be at once; a per_try_timeout that timeouts.total leaves "
+     "no "
+     "second attempt gives a warning, and so does a hedge that would come after per_try_timeout.",
      rule::retries_fit},
     {"routes_reachable",
      "A route whose every request is taken by routes before it never matches, which gives a warning.",

@@ -1,5 +1,6 @@
 // What must hold of retries.
 
+#include <algorithm>
 #include <string>
 
 #include "config/rules_parts.h"
@@ -7,7 +8,22 @@
 namespace lintel::config {
 namespace {
 
+void check_hedge(const Retry& retry, const std::string& key, Report& report) {
+  if (retry.hedge.after == 0ms) return;
+  if (retry.hedge.most >= retry.attempts) {
+    const std::string needed = std::to_string(retry.hedge.most + 1);
+    error(report, key + ".hedge",
+          "there may be " + needed + " attempts at once, but attempts is " + std::to_string(retry.attempts),
+          "raise attempts to " + needed + " or more");
+  }
+  if (retry.per_try_timeout != 0ms && retry.hedge.after >= retry.per_try_timeout) {
+    warning(report, key + ".hedge.after", "per_try_timeout ends an attempt before its hedge begins",
+            "lower it, or raise per_try_timeout");
+  }
+}
+
 void check_retry(const Retry& retry, milliseconds total, const std::string& key, Report& report) {
+  check_hedge(retry, key, report);
   if (total == 0ms || retry.per_try_timeout == 0ms || retry.per_try_timeout < total) return;
   warning(report, key + ".per_try_timeout", "timeouts.total leaves no time for a second attempt",
           "lower it, or raise timeouts.total");

@@ -44,6 +44,8 @@ class RetryBudget {
   void count_request(Nanos now) noexcept { requests_[shard()].recent.add(now); }
   /// Takes one retry, if no more than `percent` of the requests, or `least`, are taken with it.
   [[nodiscard]] bool take(Nanos now, std::uint32_t percent, std::uint32_t least) noexcept;
+  /// Gives back what was taken at the same moment.
+  void give_back(Nanos now) noexcept { retries_.recent.take_back(now); }
 
  private:
   static constexpr std::size_t kShards = 16;

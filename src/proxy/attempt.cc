@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "proxy/exchange.h"
 #include "proxy/hash_key.h"
 #include "proxy/outcome.h"
 #include "proxy/retry.h"
@@ -20,24 +19,13 @@ http::H1ClientConnection::Settings client_settings(const config::PoolTimeouts& t
   return settings;
 }
 
-/// An answer that is to be tried again goes no further if it can be.
-class Gate final : public AnswerGate {
- public:
-  explicit Gate(Attempts& at) noexcept : at_(at) {}
-  bool takes(int status) override { return !at_.rules->include_status(status) || !plan_next(at_); }
-  bool takes_interim() noexcept override { return true; }
-
- private:
-  Attempts& at_;
-};
-
 /// A new connection to the server, or how the attempt to open one ended. Nothing was sent then.
 Task<http::H1ClientPtr> open(Attempts& at, std::uint32_t index, ActiveAttempt& active,
                              AttemptResult& result) {
   const std::string_view id = at.transaction.request.fields.get(http::FieldId::x_request_id);
   if (at.active.abort_on_close) at.transaction.watch_client(&at.active, at.worker.loop.now() + kWatchAfter);
   Result<net::StreamPtr> connected =
-      co_await open_upstream(at.worker, *at.pool, index, at.client, id, active.opening, at.record);
+      co_await open_upstream(at.worker, *at.pool, index, &at.client, id, active.opening, result.times);
   if (active.cut) {
     result.reason = active.reason;
     co_return nullptr;
@@ -58,9 +46,9 @@ bool died_idle(const Attempts& at, const ExchangeResult& exchanged, bool reused)
          (exchanged.nothing_sent || at.repeatable);
 }
 
-Task<AttemptResult> run_attempt(Attempts& at, std::uint32_t index) {
+Task<AttemptResult> run_attempt(Attempts& at, std::uint32_t index, ActiveAttempt& active, AnswerGate& gate) {
   AttemptResult result;
-  ActiveAttempt active(at.active);
+  result.server = index;
   if (at.rules->per_try != 0) active.end_at(at.worker.loop, at.worker.loop.now() + at.rules->per_try);
   http::H1ClientPtr connection;
   // A connection that began with a PROXY header speaks for one client.
@@ -69,12 +57,10 @@ Task<AttemptResult> run_attempt(Attempts& at, std::uint32_t index) {
   if (!connection) connection = co_await open(at, index, active, result);
   if (!connection) co_return result;
   ServerStats& stats = *at.pool->server_stats[index];
-  at.record.server = at.pool->pool.servers()[index].name;  // For the response's fields.
-  at.record.set_cookie = at.set_cookie(index);
+  at.speak_for(index);
   connection->start(client_settings(at.timeouts));
   active.upstream = connection.get();
   stats.active.add();
-  Gate gate(at);
   const ExchangeResult exchanged =
       co_await exchange(at.worker, at.route, at.timeouts, ExchangeEnds{at.transaction, at.body, *connection},
                         gate, active, at.record);
@@ -91,27 +77,31 @@ Task<AttemptResult> run_attempt(Attempts& at, std::uint32_t index) {
   co_return result;
 }
 
-/// For balancers by latency. An idle connection's end says nothing of how fast the server is.
-void note_latency(Attempts& at, std::uint32_t index, const AttemptResult& result, Nanos took) {
+/// For balancers by latency. An idle connection's end says nothing of how fast the server is; that another
+/// one was faster says that this one takes longer than it was waited for.
+void note_latency(Attempts& at, const AttemptResult& result, Nanos took) {
   const Nanos now = at.worker.loop.now();
   if (result.answered && at.record.first_byte >= 0) {
-    at.pool->pool.note_latency(index, at.record.first_byte, now);
+    at.pool->pool.note_latency(result.server, at.record.first_byte, now);
   } else if (is_server_failure(result.reason) && result.reason != EndReason::upstream_idle_closed) {
-    at.pool->pool.note_latency(index, std::max(took, pool::Pool::kFailed), now);
+    at.pool->pool.note_latency(result.server, std::max(took, pool::Pool::kFailed), now);
+  } else if (result.reason == EndReason::local_hedged && took >= at.rules->hedge_after) {
+    at.pool->pool.note_latency(result.server, took, now);
   }
 }
 
-void note_attempt(Attempts& at, std::uint32_t index, const AttemptResult& result, Nanos begun) {
-  const pool::Server& server = at.pool->pool.servers()[index];
-  ServerStats& stats = *at.pool->server_stats[index];
+void note_attempt(Attempts& at, const AttemptResult& result, Nanos begun) {
+  const pool::Server& server = at.pool->pool.servers()[result.server];
+  ServerStats& stats = *at.pool->server_stats[result.server];
   at.record.server = server.name;
   at.record.upstream_status = result.status;
+  if (result.times.connect >= 0) static_cast<ConnectTimes&>(at.record) = result.times;
   const Nanos took = at.worker.loop.now() - begun;
   at.record.add_attempt({server.name, result.status, result.reason, took});
-  note_latency(at, index, result, took);
+  note_latency(at, result, took);
   stats.requests.add(static_cast<std::uint32_t>(result.status));
   if (is_server_failure(result.reason)) stats.errors.add(static_cast<std::uint32_t>(result.reason));
-  note_outcome(at.pool->pool, index,
+  note_outcome(at.pool->pool, result.server,
                {.reason = result.reason,
                 .status = result.status,
                 .begun = begun,
@@ -142,11 +132,19 @@ pool::Lease Attempts::take() noexcept {
   return lease;
 }
 
-Task<AttemptResult> attempt(Attempts& at, std::uint32_t index) {
-  const Nanos begun = at.worker.loop.now();
-  const AttemptResult result = co_await run_attempt(at, index);
-  note_attempt(at, index, result, begun);
-  co_return result;
+void count_retry(Attempts& at, EndReason reason) {
+  at.pool->stats->retries.add(static_cast<std::uint32_t>(reason));
+}
+
+Task<AttemptResult> attempt(Attempts& at, std::uint32_t index, ActiveAttempt& active, AnswerGate& gate) {
+  for (;;) {
+    const Nanos begun = at.worker.loop.now();
+    const AttemptResult result = co_await run_attempt(at, index, active, gate);
+    note_attempt(at, result, begun);
+    if (!result.retry_same) co_return result;
+    count_retry(at, result.reason);
+    at.fresh = true;
+  }
 }
 
 }  // namespace lintel::proxy

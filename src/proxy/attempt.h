@@ -11,6 +11,7 @@
 #include "http/transaction.h"
 #include "proxy/active_exchange.h"
 #include "proxy/client_connection.h"
+#include "proxy/exchange.h"
 #include "proxy/generation.h"
 #include "proxy/record.h"
 #include "proxy/replay_body.h"
@@ -62,6 +63,11 @@ struct Attempts {
   void note_taken(const pool::Lease& lease) noexcept {
     if (tried_count < tried.size()) tried[tried_count++] = lease.server();
   }
+  /// What the response's fields say is from now on of the server at `index` of the pool.
+  void speak_for(std::uint32_t index) noexcept {
+    record.server = pool->pool.servers()[index].name;
+    record.set_cookie = set_cookie(index);
+  }
 };
 
 /// How one attempt ended, and what may follow.
@@ -71,12 +77,17 @@ struct AttemptResult {
   bool reached = false;   ///< There was a connection.
   /// An idle connection was dead, and a new one to the same server is worth the try.
   bool retry_same = false;
-  int status = 0;  ///< Of the server's answer, whether the client got it or not; 0: none.
+  int status = 0;            ///< Of the server's answer, whether the client got it or not; 0: none.
+  std::uint32_t server = 0;  ///< Its index in the pool.
+  ConnectTimes times;
 };
 
 /// Sends the request to the server at `index` of the pool, over an idle connection unless `at.fresh`, or a
-/// new one, and its answer to the client, unless that is to be followed by another attempt (at.next). Counts
-/// and records the attempt. Suspends.
-net::Task<AttemptResult> attempt(Attempts& at, std::uint32_t index);
+/// new one, and its answer to the client if `gate` takes it. An idle connection that was dead is followed by
+/// a new one, where that is safe. Counts and records each try. `active` and `gate` outlive it. Suspends.
+net::Task<AttemptResult> attempt(Attempts& at, std::uint32_t index, ActiveAttempt& active, AnswerGate& gate);
+
+/// Counts that an attempt that ended for `reason` is followed by another.
+void count_retry(Attempts& at, EndReason reason);
 
 }  // namespace lintel::proxy

@@ -124,6 +124,8 @@ constexpr std::array<EndReasonInfo, kEndReasonCount> kReasons = {{
     {EndReason::local_shutdown, "local.shutdown",
      "The request was cut because it did not end within shutdown.timeout."},
     {EndReason::local_reload, "local.reload", "The request was cut because of a change of configuration."},
+    {EndReason::local_hedged, "local.hedged",
+     "An attempt was ended because another server, asked beside it (retry.hedge), answered first."},
     {EndReason::local_resource, "local.resource",
      "This process ran out of descriptors, ports or memory; answered with 503."},
     {EndReason::local_error, "local.error", "Something failed in this process; see the error log."},

@@ -68,6 +68,7 @@ enum class EndReason : std::uint8_t {
   tunnel_reset,
   local_shutdown,
   local_reload,
+  local_hedged,
   local_resource,
   local_error,
 };

@@ -192,7 +192,7 @@ Task<void> receive_response(Exchange& ex, Nanos sent_at) {
   ex.active.head_came();
   ex.result.status = head->status;
   if (!ex.gate.takes(head->status)) {
-    ex.result.reason = EndReason::upstream_status;
+    ex.result.reason = ex.active.cut ? ex.active.reason : EndReason::upstream_status;
     co_return;
   }
   ex.record.first_byte = ex.worker.loop.now() - sent_at;

@@ -56,10 +56,10 @@ struct ExchangeEnds {
 
 /// Sends the request of `downstream` with what has come of its body, streams the rest while the response
 /// already comes, and passes the response on, if `gate` takes it: interim heads, the final one, the body;
-/// after 101, both directions of the tunnel. Ends with `upstream_status` if it does not take it. Fills
-/// status, times and bytes of `record`. The whole of `active` ends when the client leaves while the server is
-/// silent, if its abort_on_close says so. Suspends. On failure after the head went out the response is
-/// aborted.
+/// after 101, both directions of the tunnel. Ends with `upstream_status` if it does not take it, or as the
+/// gate has ended `active`. Fills status, times and bytes of `record`. The whole of `active` ends when the
+/// client leaves while the server is silent, if its abort_on_close says so. Suspends. On failure after the
+/// head went out the response is aborted.
 net::Task<ExchangeResult> exchange(WorkerContext& worker, const RouteContext& route,
                                    const config::PoolTimeouts& timeouts, ExchangeEnds ends, AnswerGate& gate,
                                    ActiveAttempt& active, Record& record);

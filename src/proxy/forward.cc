@@ -1,9 +1,10 @@
 #include "proxy/forward.h"
 
 #include <string>
+#include <utility>
 
 #include "proxy/attempt.h"
-#include "proxy/exchange.h"
+#include "proxy/hedge.h"
 #include "proxy/local_reply.h"
 #include "proxy/outcome.h"
 #include "proxy/placing.h"
@@ -48,10 +49,6 @@ int status_for(EndReason reason) noexcept {
     default:
       return 502;
   }
-}
-
-void count_retry(Attempts& at, EndReason reason) {
-  at.pool->stats->retries.add(static_cast<std::uint32_t>(reason));
 }
 
 /// Whether the pool gives no place now but may soon.
@@ -128,16 +125,28 @@ Task<pool::Lease> find_place(Attempts& at, AttemptResult& result) {
   co_return std::move(lease);
 }
 
+/// An answer that is to be tried again goes no further if it can be.
+class Gate final : public AnswerGate {
+ public:
+  explicit Gate(Attempts& at) noexcept : at_(at) {}
+  bool takes(int status) override { return !at_.rules->include_status(status) || !plan_next(at_); }
+  bool takes_interim() noexcept override { return true; }
+
+ private:
+  Attempts& at_;
+};
+
 Task<AttemptResult> try_servers(Attempts& at) {
   AttemptResult result;
   result.reason = at.pool->no_server();
   pool::Lease lease = co_await find_place(at, result);
   for (; lease; lease = std::move(at.next)) {
-    result = co_await attempt(at, lease.server());
-    if (result.retry_same && !at.active.cut) {
-      count_retry(at, result.reason);
-      at.fresh = true;
-      result = co_await attempt(at, lease.server());
+    if (!at.own && may_hedge(at.transaction.request, *at.rules)) {
+      result = co_await race(at, std::move(lease));
+    } else {
+      ActiveAttempt active(at.active);
+      Gate gate(at);
+      result = co_await attempt(at, lease.server(), active, gate);
     }
     if (result.answered || at.active.cut) break;
     const RetryCause cause = result.reached ? retry_cause(result.reason) : RetryCause::connect_failure;

@@ -288,9 +288,15 @@ void add_pools(Page& page, const StatsTotal& total) {
     for (const auto& [key, count] : sum.retries)
       page.sample({{"pool", name}, {"reason", reason_label(key)}}, count);
   }
-  page.counter("lintel_retry_budget_exhausted_total",
-               "Retries that were asked for and not made, because the pool's budget was exhausted.");
+  page.counter(
+      "lintel_retry_budget_exhausted_total",
+      "Retries and hedges that were asked for and not made, because the pool's budget was exhausted.");
   for (const auto& [name, sum] : total.pools) page.sample({{"pool", name}}, sum.budget_exhausted);
+  page.counter("lintel_upstream_hedges_total", "Attempts that were made beside slow ones.");
+  for (const auto& [name, sum] : total.pools) page.sample({{"pool", name}}, sum.hedges);
+  page.counter("lintel_upstream_hedges_won_total",
+               "Attempts beside slow ones whose answer was the client's.");
+  for (const auto& [name, sum] : total.pools) page.sample({{"pool", name}}, sum.hedges_won);
 }
 
 void add_servers(Page& page, const StatsTotal& total, const ProcessInfo& process) {

@@ -94,6 +94,7 @@ std::string_view proxy_error(EndReason reason) noexcept {  // NOLINT(readability
       return "http_response_header_section_size";
     case EndReason::local_shutdown:
     case EndReason::local_reload:
+    case EndReason::local_hedged:
     case EndReason::local_resource:
     case EndReason::local_error:
       return "proxy_internal_error";

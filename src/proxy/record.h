@@ -23,10 +23,16 @@ struct Attempt {
   std::int64_t duration_ns = 0;
 };
 
+/// How long it took to open a connection to a server. Nanoseconds; negative: it was not opened, or is plain.
+struct ConnectTimes {
+  std::int64_t connect = -1;
+  std::int64_t tls = -1;  ///< Of the handshake.
+};
+
 /// All that the access log and the statistics say about one transaction, or one TCP session. Views point into
 /// the session, the request head and the generation, which outlive the record's use. Clock readings are
 /// monotonic nanoseconds of the loop, durations nanoseconds; what did not happen is negative.
-struct Record {
+struct Record : ConnectTimes {
   static constexpr std::size_t kMaxAttempts = 8;
 
   std::string_view request_id;  ///< 32 hexadecimal digits, or what a trusted peer sent.
@@ -70,8 +76,6 @@ struct Record {
   std::int64_t head_received = -1;  ///< Clock at the end of the request head.
   std::int64_t done = 0;            ///< Clock at the end of the transaction.
   std::int64_t queue = -1;          ///< Duration of waiting for a server.
-  std::int64_t connect = -1;        ///< Duration of connecting; negative when a connection was reused.
-  std::int64_t tls = -1;            ///< Duration of the handshake with the server.
   std::int64_t first_byte = -1;     ///< Duration from the request sent to the answer's first byte.
 
   std::array<Attempt, kMaxAttempts> attempts{};

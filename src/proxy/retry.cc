@@ -9,12 +9,17 @@ bool is_repeatable(const http::RequestHead& request, const RetryRules& rules) no
   return rules.idempotency_key && !request.fields.get("Idempotency-Key").empty();
 }
 
-bool take_from_budget(Attempts& at) {
+bool budget_allows(Attempts& at) noexcept {
   const Nanos now = at.worker.loop.now();
   if (at.pool->pool.retry_budget().take(now, at.rules->budget, at.rules->min_budget)) return true;
   at.pool->stats->budget_exhausted.add();
+  return false;
+}
+
+bool take_from_budget(Attempts& at) {
+  if (budget_allows(at)) return true;
   at.record.detail = "the pool's retry budget is exhausted";
-  if (const auto unsaid = at.worker.budget_warnings.pass(now)) {
+  if (const auto unsaid = at.worker.budget_warnings.pass(at.worker.loop.now())) {
     const std::string more = *unsaid == 0 ? "" : " (" + std::to_string(*unsaid) + " more like this)";
     log::warn({{"pool", at.pool->pool.config().name}},
               "the retry budget is exhausted: failures go to clients as they are{}", more);

@@ -11,7 +11,9 @@ namespace lintel::proxy {
 /// may have begun with the request), and within the number of attempts.
 [[nodiscard]] bool may_follow(const Attempts& at, RetryCause cause, bool sent) noexcept;
 
-/// Takes one from the pool's retry budget. False, counted and told, if it is exhausted.
+/// Takes one from the pool's retry budget. False, and counted, if it is exhausted.
+[[nodiscard]] bool budget_allows(Attempts& at) noexcept;
+/// The same for what is to come after a failure: if there is to be none, that is told.
 [[nodiscard]] bool take_from_budget(Attempts& at);
 
 /// Plans another attempt after an answer that is asked to be tried again, if one may follow and there is a

@@ -44,7 +44,9 @@ RetryRules::RetryRules(const config::Retry& retry)
       per_try(to_nanos(retry.per_try_timeout)),
       budget(retry.budget),
       min_budget(retry.min_budget),
-      idempotency_key(retry.idempotency_key) {
+      idempotency_key(retry.idempotency_key),
+      hedge_after(to_nanos(retry.hedge.after)),
+      hedge_most(retry.hedge.most) {
   for (const std::string& condition : retry.on) {
     bool is_word = false;
     for (const auto& [word, cause] : kWords) {
@@ -65,7 +67,7 @@ RetryRules::RetryRules(const config::Retry& retry)
 
 bool RetryRules::use_budget() const noexcept {
   return include(RetryCause::reset) || include(RetryCause::timeout) || include(RetryCause::bad_response) ||
-         include(RetryCause::status);
+         include(RetryCause::status) || hedge_after != 0;
 }
 
 }  // namespace lintel::proxy

@@ -35,7 +35,7 @@ class RetryRules {
   [[nodiscard]] bool include_status(int status) const noexcept {
     return status >= 400 && status < 600 && statuses_[static_cast<std::size_t>(status - 400)];
   }
-  /// Whether any retry takes from the pool's budget.
+  /// Whether any retry or hedge takes from the pool's budget.
   [[nodiscard]] bool use_budget() const noexcept;
 
   std::uint32_t attempts;
@@ -43,6 +43,8 @@ class RetryRules {
   std::uint32_t budget;
   std::uint32_t min_budget;
   bool idempotency_key;
+  Nanos hedge_after;  ///< 0: never.
+  std::uint32_t hedge_most;
 
  private:
   std::bitset<7> causes_;

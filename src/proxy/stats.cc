@@ -99,6 +99,8 @@ void add(StatsTotal::Pool& sum, const PoolStats& stats) {
   sum.waiting += stats.waiting.value();
   add(sum.retries, stats.retries);
   sum.budget_exhausted += stats.budget_exhausted.value();
+  sum.hedges += stats.hedges.value();
+  sum.hedges_won += stats.hedges_won.value();
 }
 
 void add(StatsTotal::Server& sum, const ServerStats& stats) {

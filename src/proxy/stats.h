@@ -126,7 +126,9 @@ struct alignas(64) PoolStats {
   DurationHistogram queue;  ///< Waits for a place with a server, however they ended.
   Gauge waiting;
   KeyedCounters retries;     ///< By EndReason of the attempt that was followed by another.
-  Counter budget_exhausted;  ///< Retries that there were not, for that.
+  Counter budget_exhausted;  ///< Retries and hedges that there were not, for that.
+  Counter hedges;            ///< Attempts beside slow ones.
+  Counter hedges_won;        ///< Those whose answer was the client's.
 };
 
 struct alignas(64) ServerStats {
@@ -210,6 +212,8 @@ struct StatsTotal {
     std::int64_t waiting = 0;
     std::map<std::uint32_t, std::uint64_t> retries;
     std::uint64_t budget_exhausted = 0;
+    std::uint64_t hedges = 0;
+    std::uint64_t hedges_won = 0;
   };
   struct Server {
     std::map<std::uint32_t, std::uint64_t> requests;

@@ -252,6 +252,8 @@ void add_pools(JsonWriter& json, const StatsTotal& total, const ProcessInfo& pro
     add_servers(json, name, total, process);
     add_reasons(json, "retries", sum.retries);
     json.key("retry_budget_exhausted").number(sum.budget_exhausted);
+    json.key("hedges").number(sum.hedges);
+    json.key("hedges_won").number(sum.hedges_won);
     add_histogram(json, "connect", sum.connect);
     add_histogram(json, "first_byte", sum.first_byte);
     json.key("waiting").signed_number(sum.waiting);

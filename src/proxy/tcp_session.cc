@@ -147,7 +147,7 @@ Task<EndReason> TcpSession::attempt(std::uint32_t index) {
   const pool::Server& server = pool().pool.servers()[index];
   const Nanos begun = worker_.loop.now();
   Result<net::StreamPtr> stream =
-      co_await open_upstream(worker_, pool(), index, client_, record_.request_id, opening_, record_);
+      co_await open_upstream(worker_, pool(), index, &client_, record_.request_id, opening_, record_);
   record_.server = server.name;
   EndReason reason = EndReason::ok;
   if (!stream) {

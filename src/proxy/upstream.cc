@@ -68,25 +68,25 @@ Task<Result<net::StreamPtr>> begin_tls(WorkerContext& worker, PoolContext& pool,
 }  // namespace
 
 Task<Result<net::StreamPtr>> open_upstream(WorkerContext& worker, PoolContext& pool, std::uint32_t server,
-                                           const Client& client, std::string_view id,
-                                           net::CancelToken& cancel, Record& record) {
+                                           const Client* client, std::string_view id,
+                                           net::CancelToken& cancel, ConnectTimes& times) {
   const config::Pool& config = pool.pool.config();
   const SocketAddress& address = pool.pool.servers()[server].state->address();
   const Nanos begun = worker.loop.now();
   const Nanos deadline = begun + to_nanos(config.connect_timeout);
   Result<net::StreamPtr> stream = co_await worker.connector.connect(address, deadline, cancel);
-  record.connect = worker.loop.now() - begun;
+  times.connect = worker.loop.now() - begun;
   if (!stream) co_return stream;
-  pool.stats->connect.observe(record.connect);
+  pool.stats->connect.observe(times.connect);
   const net::CancelToken::Wait wait(cancel, **stream);  // Also beneath TLS, until that is agreed on.
-  if (config.proxy_protocol != config::SendProxy::none) {
-    const Result<void> written = co_await send_proxy_header(worker, config, client, id, **stream);
+  if (client && config.proxy_protocol != config::SendProxy::none) {
+    const Result<void> written = co_await send_proxy_header(worker, config, *client, id, **stream);
     if (!written) co_return tl::unexpected<Error>(written.error());
   }
   if (pool.tls) {
     const Nanos connected = worker.loop.now();
     stream = co_await begin_tls(worker, pool, server, std::move(*stream), deadline);
-    record.tls = worker.loop.now() - connected;
+    times.tls = worker.loop.now() - connected;
   }
   co_return stream;
 }
