@@ -220,6 +220,8 @@ net::Task<void> Worker::finish(bool gently, std::function<void()> done) {
     }
   }
   co_await sessions_.join();
+  context_->mirrors.cut();  // Nobody waits for their answers.
+  co_await context_->mirrors.join();
   context_->generation.reset();
   context_->access_log.reset();
   done();

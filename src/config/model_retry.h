@@ -34,4 +34,11 @@ struct Retry {
   friend bool operator==(const Retry&, const Retry&) = default;
 };
 
+/// Copies of a route's requests for another pool.
+struct Mirror {
+  std::string pool;
+  std::uint32_t share = 100;  ///< Percent of the requests.
+  friend bool operator==(const Mirror&, const Mirror&) = default;
+};
+
 }  // namespace lintel::config

@@ -130,6 +130,7 @@ struct Route {
   RouteHeaders headers;
   RouteTimeouts timeouts;
   std::optional<Retry> retry;  ///< In place of the pool's.
+  std::optional<Mirror> mirror;
   std::optional<Fault> fault;
   std::optional<Bytes> body_size;  ///< Largest request body; absent: the listener's.
   Place place;
@@ -139,6 +140,7 @@ struct Route {
     if (!pool.empty()) visit(pool);
     for (const SplitPool& part : split) visit(part.pool);
     if (!fallback.empty()) visit(fallback);
+    if (mirror) visit(mirror->pool);
   }
   friend bool operator==(const Route&, const Route&) = default;
 };

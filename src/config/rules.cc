@@ -41,6 +41,7 @@ void pools_exist(const Config& config, Report& report) {
   for_each_route(config, [&](const Route& route, const std::string& key, std::size_t, std::size_t) {
     check(route.pool, key + ".pool");
     check(route.fallback, key + ".fallback");
+    if (route.mirror) check(route.mirror->pool, key + ".mirror.pool");
     for (std::size_t i = 0; i < route.split.size(); ++i)
       check(route.split[i].pool, indexed(key + ".split", i) + ".pool");
   });
@@ -353,10 +354,8 @@ constexpr Rule kRules[] = {
      "On an http listener, conditions on sni ask for tls, and on client_cert_subject for tls.client_auth.",
      rule::tls_conditions},
     {"route_forwards",
-     "Only a route with a pool or a split has fallback, rewrite, timeouts, retry and headers of "
-     "requests; a split "
-     "has a "
-     "weight above 0; a rewrite changes the path in one way.",
+     "Only a route with a pool or a split has fallback, rewrite, timeouts, retry, mirror and headers of "
+     "requests; a split has a weight above 0; a rewrite changes the path in one way.",
      rule::route_forwards},
     {"header_edits", "Framing and hop-by-hop fields are not edited, and Host by rewrite.host.",
      rule::header_edits},
@@ -406,6 +405,9 @@ constexpr Rule kRules[] = {
      "no "
      "second attempt gives a warning, and so does a hedge that would come after per_try_timeout.",
      rule::retries_fit},
+    {"mirrors_fit",
+     "A mirror's pool sends no PROXY header; one that serves the route's own requests too gives a warning.",
+     rule::mirrors_fit},
     {"routes_reachable",
      "A route whose every request is taken by routes before it never matches, which gives a warning.",
      rule::routes_reachable},

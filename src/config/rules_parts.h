@@ -108,9 +108,10 @@ void outlier_ejects(const Config& config, Report& report);
 void breakers_open(const Config& config, Report& report);
 }  // namespace rule
 
-/// The rules of retries (rules_retry.cc).
+/// The rules of retries and mirrors (rules_retry.cc).
 namespace rule {
 void retries_fit(const Config& config, Report& report);
+void mirrors_fit(const Config& config, Report& report);
 }  // namespace rule
 
 }  // namespace lintel::config

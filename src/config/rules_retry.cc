@@ -1,4 +1,4 @@
-// What must hold of retries.
+// What must hold of retries and mirrors.
 
 #include <algorithm>
 #include <string>
@@ -48,6 +48,21 @@ void retries_fit(const Config& config, Report& report) {
     const Pool* pool = find_pool(config, route.pool);
     const milliseconds total = route.timeouts.total.value_or(pool ? pool->timeouts.total : 0ms);
     check_retry(*route.retry, total, key + ".retry", report);
+  });
+}
+
+void mirrors_fit(const Config& config, Report& report) {
+  for_each_route(config, [&](const Route& route, const std::string& key, std::size_t, std::size_t) {
+    if (!route.mirror) return;
+    const std::string at = key + ".mirror.pool";
+    const Pool* pool = find_pool(config, route.mirror->pool);
+    if (pool && pool->proxy_protocol != SendProxy::none) {
+      error(report, at, "this pool's servers are told of clients by PROXY headers, and a copy has no client",
+            "mirror to a pool without proxy_protocol");
+    }
+    const auto is_same = [&route](const SplitPool& part) { return part.pool == route.mirror->pool; };
+    if (route.pool == route.mirror->pool || std::any_of(route.split.begin(), route.split.end(), is_same))
+      warning(report, at, "the servers that answer the requests get the copies too", "name another pool");
   });
 }
 

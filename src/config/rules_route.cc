@@ -156,7 +156,8 @@ void route_forwards(const Config& config, Report& report) {
                       "add delay: 200ms or abort: 503");
     }
     if (!route.pool.empty() || !route.split.empty()) return;
-    for (const std::string_view name : {"fallback", "rewrite", "timeouts", "retry", "headers.request"}) {
+    for (const std::string_view name :
+         {"fallback", "rewrite", "timeouts", "retry", "mirror", "headers.request"}) {
       const std::string at = key + '.' + std::string(name);
       if (report.find(at) != nullptr)
         error(report, at, "the route has no pool that this could be for", "add pool, or remove it");

@@ -20,7 +20,9 @@ inline Type tls_version() {
 
 [[nodiscard]] const ObjectType& route_type();
 
+/// Retries and mirrors (schema_retry.cc).
 [[nodiscard]] const ObjectType& retry_type();
+[[nodiscard]] const ObjectType& mirror_type();
 
 /// A listener with its routes.
 [[nodiscard]] const ObjectType& listener_type();

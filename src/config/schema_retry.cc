@@ -1,4 +1,4 @@
-// The table of settings: retries.
+// The table of settings: retries and mirrors.
 
 #include "config/schema_parts.h"
 
@@ -54,6 +54,19 @@ const ObjectType& retry_type() {
                 "body that no cookie gives to one server.")
               .example("{after: 200ms}"),
       });
+  return type;
+}
+
+const ObjectType& mirror_type() {
+  static const ObjectType type = object<Mirror>(
+      "mirror",
+      {
+          field(&Mirror::pool, "pool", text(kName), "The pool that gets the copies.")
+              .required()
+              .example("api-next"),
+          field(&Mirror::share, "share", percent(1, 100), "How many of the requests are copied."),
+      },
+      "pool");
   return type;
 }
 

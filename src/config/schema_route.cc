@@ -285,6 +285,12 @@ const ObjectType& route_type() {
                 "What happens when a server fails, in place of what the pool says.")
               .only(kHttp)
               .example("{attempts: 2, on: [connect-failure, \"503\"], budget: 20%}"),
+          field(&Route::mirror, "mirror", object_of(mirror_type()),
+                "Copies of requests for another pool, whose answers are read away; clients get neither "
+                "another answer nor a later one. Bodies are copied up to 64KiB; a copy is sent once and "
+                "says nothing of a server's health.")
+              .only(kHttp)
+              .example("{pool: api-next, share: 10%}"),
           field(&Route::fault, "fault", object_of(fault_type()),
                 "Trouble that is made on purpose: delays and errors, to see what clients make of them.")
               .only(kHttp)

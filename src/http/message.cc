@@ -275,6 +275,12 @@ std::string_view host_of(std::string_view authority) noexcept {
   return authority.substr(0, authority.find(':'));
 }
 
+void Fields::copy_from(const Fields& other) {
+  bytes_.clear();
+  bytes_.append(other.bytes_.view());
+  lines_ = other.lines_;
+}
+
 std::string_view RequestHead::host() const noexcept {
   return host_of(text(authority));
 }
@@ -289,6 +295,23 @@ void RequestHead::clear() noexcept {
   fields.clear();
   method_text = target = authority = path = query = upgrade = Slice{};
   has_query = false;
+}
+
+void RequestHead::copy_from(const RequestHead& other) {
+  version = other.version;
+  method = other.method;
+  has_body = other.has_body;
+  content_length = other.content_length;
+  expects_continue = other.expects_continue;
+  accepts_trailers = other.accepts_trailers;
+  fields.copy_from(other.fields);
+  method_text = other.method_text;
+  target = other.target;
+  authority = other.authority;
+  path = other.path;
+  query = other.query;
+  has_query = other.has_query;
+  upgrade = other.upgrade;
 }
 
 Slice RequestHead::store(std::string_view bytes) {

@@ -102,6 +102,8 @@ class Fields {
 
   /// Forgets all lines; keeps memory up to a few KiB.
   void clear() noexcept;
+  /// Becomes the same as `other`.
+  void copy_from(const Fields& other);
 
   // For the code that reads heads off the wire.
   /// The bytes that lines point into. A parser appends the raw head here and then calls add_parsed.
@@ -150,6 +152,8 @@ struct RequestHead {
   [[nodiscard]] std::string_view host() const noexcept;
   /// Back to the state of a new object; keeps memory.
   void clear() noexcept;
+  /// Becomes the same as `other`. Allocates where its memory does not suffice.
+  void copy_from(const RequestHead& other);
   /// Appends `bytes` to the fields' buffer and returns the slice.
   [[nodiscard]] Slice store(std::string_view bytes);
 };

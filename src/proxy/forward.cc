@@ -9,6 +9,7 @@
 #include "proxy/outcome.h"
 #include "proxy/placing.h"
 #include "proxy/retry.h"
+#include "proxy/route_actions.h"
 
 namespace lintel::proxy {
 namespace {
@@ -168,11 +169,30 @@ bool falls_back(const Attempts& at, const AttemptResult& result) noexcept {
   return fallback && fallback != at.pool && (!at.sent || at.repeatable) && at.body.can_begin();
 }
 
-/// What an attempt reads of the body is kept for the next one, if there may be one then.
-void keep_body(Attempts& at) noexcept {
+/// What an attempt reads of the body is kept if the next one may need it, or the mirror.
+void keep_body(Attempts& at, bool mirrored) noexcept {
   const http::RequestHead& request = at.transaction.request;
   if (!request.has_body || at.body.begin().last) return;
-  if (at.repeatable && request.content_length.value_or(0) <= ReplayBody::kMost) at.body.keep();
+  if ((at.repeatable || mirrored) && request.content_length.value_or(0) <= ReplayBody::kMost) at.body.keep();
+}
+
+/// Whether a copy of the request is to go to the route's mirror.
+bool is_mirrored(const Attempts& at) noexcept {
+  return at.route.mirror && at.transaction.request.upgrade.size == 0 &&
+         falls_in(at.route.config->mirror->share, at.worker.workspace.random);
+}
+
+/// Sends the copy if all of the body is there. Returns whether that is still to come.
+bool mirror_now(Attempts& at) {
+  if (!at.body.is_whole()) return true;
+  at.worker.mirrors.send(
+      {at.client.generation, at.route, at.transaction.request, at.body.begin().bytes, at.record.client_ip});
+  return false;
+}
+
+/// The request is over: what there is of its body is all that there will be.
+void mirror_late(Attempts& at) {
+  if (mirror_now(at)) at.route.stats->count(at.body.can_begin() ? Mirrored::incomplete : Mirrored::too_large);
 }
 
 /// With the time after which it may be worth asking again, where that is known.
@@ -195,7 +215,9 @@ Task<void> forward(WorkerContext& worker, const RouteContext& route, PoolContext
                    Record& record) {
   Attempts at(worker, route, pool, transaction, active, client, record);
   TotalDeadline deadline(worker.loop, active, transaction, to_nanos(at.timeouts.total));
-  keep_body(at);
+  bool mirrors = is_mirrored(at);
+  keep_body(at, mirrors);
+  if (mirrors) mirrors = mirror_now(at);
   AttemptResult result = co_await try_servers(at);
   if (falls_back(at, result)) {
     count_retry(at, result.reason);
@@ -203,6 +225,7 @@ Task<void> forward(WorkerContext& worker, const RouteContext& route, PoolContext
     result = co_await try_servers(at);
   }
   deadline.stop();
+  if (mirrors) mirror_late(at);
   transaction.watch_client(nullptr, 0);
   record.end_reason = result.reason;
   if (result.answered) co_return;

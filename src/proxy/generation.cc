@@ -120,6 +120,7 @@ void build_actions(const config::Route& route, const Generation& generation, Rou
       if (PoolContext* pool = find_pool(generation, name)) pool->uses_budget |= added.retry->use_budget();
     });
   }
+  if (route.mirror) added.mirror = find_pool(generation, route.mirror->pool);
   if (route.fault) added.fault_match.emplace(route.fault->match.value_or(config::Match{}));
   if (route.rewrite) added.rewrite = route::Rewrite(*route.rewrite, route.match);
   added.request_edits = route::HeaderEdits(route.headers.request, route::Template::For::request);

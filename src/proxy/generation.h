@@ -14,6 +14,7 @@
 #include "net/socket.h"
 #include "pool/pool.h"
 #include "proxy/access_log.h"
+#include "proxy/mirror.h"
 #include "proxy/retry_rules.h"
 #include "proxy/snapshot.h"
 #include "proxy/stats.h"
@@ -48,6 +49,7 @@ struct WorkerContext {
   std::unique_ptr<net::DatagramBatch> datagrams;  ///< Null until the worker receives any.
   std::unique_ptr<AccessLog> access_log;          ///< Null: none is written.
   std::shared_ptr<const Generation> generation;   ///< The one that new transactions begin with.
+  Mirrors mirrors{*this};
 };
 
 /// A pool and where its figures are counted.
@@ -81,6 +83,7 @@ struct RouteContext {
   route::Template split_key;                     ///< Empty: chance decides.
   PoolContext* fallback = nullptr;               ///< For what cannot reach a server of the others.
   std::optional<RetryRules> retry;               ///< In place of the pool's.
+  PoolContext* mirror = nullptr;                 ///< Gets copies of a share of the requests; null: none.
   std::optional<route::Conditions> fault_match;  ///< Which requests the fault is for; without: none.
   route::Rewrite rewrite;
   route::HeaderEdits request_edits;

@@ -245,6 +245,15 @@ void add_routes(Page& page, const StatsTotal& total) {
   for (const auto& [names, sum] : total.routes) {
     page.signed_sample({{"listener", names.first}, {"route", names.second}}, sum.in_flight);
   }
+  page.counter("lintel_mirrored_total",
+               "Requests that were to be copied to the route's mirror, by what became of that.");
+  for (const auto& [names, sum] : total.routes) {
+    for (std::size_t i = 0; i < sum.mirrored.size(); ++i) {
+      if (sum.mirrored[i] == 0) continue;
+      page.sample({{"listener", names.first}, {"route", names.second}, {"result", kMirroredNames[i]}},
+                  sum.mirrored[i]);
+    }
+  }
 }
 
 void add_sessions(Page& page, const StatsTotal& total) {

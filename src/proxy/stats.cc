@@ -82,6 +82,7 @@ void add(StatsTotal::Route& sum, const RouteStats& stats) {
   sum.request_bytes += stats.request_bytes.value();
   sum.response_bytes += stats.response_bytes.value();
   sum.in_flight += stats.in_flight.value();
+  for (std::size_t i = 0; i < sum.mirrored.size(); ++i) sum.mirrored[i] += stats.mirrored[i].value();
 }
 
 void add(StatsTotal::Sessions& sum, const SessionStats& stats) {

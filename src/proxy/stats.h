@@ -23,6 +23,7 @@
 #include "http/message.h"
 #include "proxy/condition.h"
 #include "proxy/end_reason.h"
+#include "proxy/mirrored.h"
 
 namespace lintel::proxy {
 
@@ -100,7 +101,10 @@ struct alignas(64) RouteStats {
   Counter request_bytes;  ///< Body bytes.
   Counter response_bytes;
   Gauge in_flight;
+  std::array<Counter, kMirroredCount> mirrored;
 
+  /// Counts what became of a request that was to be copied.
+  void count(Mirrored result) noexcept { mirrored[static_cast<std::size_t>(result)].add(); }
   /// Counts one finished request. `in_flight` is the caller's.
   void count(int status, http::Method method, http::Version version, std::int64_t duration_ns,
              std::uint64_t bytes_in, std::uint64_t bytes_out) {
@@ -197,6 +201,7 @@ struct StatsTotal {
     std::uint64_t request_bytes = 0;
     std::uint64_t response_bytes = 0;
     std::int64_t in_flight = 0;
+    std::array<std::uint64_t, kMirroredCount> mirrored{};
   };
   struct Sessions {
     std::int64_t open = 0;

@@ -151,6 +151,11 @@ void add_routes(JsonWriter& json, const StatsTotal& total) {
     json.key("in_flight").signed_number(sum.in_flight);
     json.key("bytes_in").number(sum.request_bytes);
     json.key("bytes_out").number(sum.response_bytes);
+    json.key("mirrored").begin_object();
+    for (std::size_t i = 0; i < sum.mirrored.size(); ++i) {
+      if (sum.mirrored[i] != 0) json.key(kMirroredNames[i]).number(sum.mirrored[i]);
+    }
+    json.end_object();
     add_histogram(json, "duration", sum.duration);
     json.end_object();
   }

@@ -99,12 +99,14 @@ class MiniWorker {
     for (auto& server : accepted) server.wire->close();
     settle();
     sessions.cut();
+    worker.mirrors.cut();
     settle();
     std::string left;
     const auto expect_none = [&left](std::string_view what, auto number) {
       if (number != 0) left.append(what).append(": ").append(std::to_string(number)).append("\n");
     };
     expect_none("tasks", scope.count());
+    expect_none("copies", worker.mirrors.count());
     expect_none("sessions", sessions.count());
     const StatsTotal total = totals();
     for (const auto& [name, route] : total.routes) expect_none("requests in flight", route.in_flight);
