@@ -50,6 +50,9 @@ class H1ClientConnection final : public ClientTransaction, public net::Pooled {
   [[nodiscard]] bool reusable() const noexcept;
   /// What Keep-Alive: timeout the last response announced, in seconds; 0: nothing.
   [[nodiscard]] std::uint32_t announced_idle_seconds() const noexcept { return announced_idle_; }
+  /// For how long it was unused before this exchange, as whoever kept it has said.
+  [[nodiscard]] Nanos idle_time() const noexcept { return idle_time_; }
+  void set_idle_time(Nanos time) noexcept { idle_time_ = time; }
   [[nodiscard]] net::Stream& stream() noexcept { return *stream_; }
 
  private:
@@ -65,6 +68,7 @@ class H1ClientConnection final : public ClientTransaction, public net::Pooled {
   BodyDecoder decoder_;
   BodyEncoder encoder_;
   Nanos response_deadline_ = kNever;
+  Nanos idle_time_ = 0;
   std::uint64_t exchanges_ = 0;
   std::uint32_t announced_idle_ = 0;
   Method method_ = Method::get;

@@ -68,6 +68,8 @@ Pool::Pool(const config::Pool& config, const PoolParts& parts)
     servers_.push_back({std::move(name),
                         parts.states.find(config.name, parts.addresses[i], parts.tls_identity),
                         std::move(shared)});
+    const Server& server = servers_.back();
+    server.state->share(std::shared_ptr<IdleLimit>(server.shared, &server.shared->idle_limit));
     candidates_[i].full_weight = full_weight(i);
   }
 }

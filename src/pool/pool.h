@@ -101,6 +101,10 @@ class Pool {
   [[nodiscard]] http::H1ClientPtr checkout(std::uint32_t server, bool probe) {
     return servers_[server].state->take_idle(probe);
   }
+  /// Notes that the server had ended an idle connection before it took a request.
+  void note_dead(std::uint32_t server, const http::H1ClientConnection& connection) noexcept {
+    servers_[server].state->note_dead(connection);
+  }
   /// Keeps a connection for the next request if it can be used again, else closes it.
   void checkin(std::uint32_t server, http::H1ClientPtr connection);
 

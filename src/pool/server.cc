@@ -6,9 +6,6 @@ namespace lintel::pool {
 namespace {
 
 constexpr Nanos kSecond = 1'000'000'000;
-/// Server restarts close young connections too; an idle timeout this short is not believed.
-constexpr Nanos kShortestLearned = kSecond;
-constexpr Nanos kLearnedFor = 600 * kSecond;
 
 /// How long to keep a connection that its server announced to close after `seconds`.
 Nanos announced_limit(std::uint32_t seconds) noexcept {
@@ -35,6 +32,7 @@ class ServerState::Idle final : private net::Waiter, public net::Pooled {
     connection_->stream().set_idle_waiter(nullptr);
     return std::move(connection_);
   }
+  [[nodiscard]] Nanos age() const noexcept { return owner_.loop_.now() - since_; }
   [[nodiscard]] bool is_dead() const noexcept { return connection_->stream().is_readable(); }
 
   Idle* newer = nullptr;
@@ -43,7 +41,7 @@ class ServerState::Idle final : private net::Waiter, public net::Pooled {
  private:
   void on_ready(net::Ready why) override {
     ServerState& owner = owner_;
-    if (why == net::Ready::io) owner.learn_from_close(owner.loop_.now() - since_);
+    if (why == net::Ready::io) owner.idle_limit_->learn(age(), owner.loop_.now());
     owner.unlink(*this);
     delete this;
   }
@@ -85,29 +83,24 @@ void ServerState::show_idle(std::shared_ptr<Gauge> gauge) noexcept {
   set_count(count_);
 }
 
-void ServerState::learn_from_close(Nanos age) noexcept {
-  if (age < kShortestLearned) return;
-  // A tenth less than what was seen, so that the next connection goes before the server ends it.
-  learned_limit_ = std::min(learned_limit_, age - age / 10);
-  learned_until_ = loop_.now() + kLearnedFor;
-}
-
 http::H1ClientPtr ServerState::take_idle(bool probe) {
   while (newest_) {
     Idle* idle = newest_;
     unlink(*idle);
     const bool dead = idle->is_dead();
+    const Nanos age = idle->age();
     http::H1ClientPtr connection = idle->release();
     delete idle;
+    connection->set_idle_time(age);
     if (!dead && !(probe && connection->stream().probe_readable())) return connection;
+    note_dead(*connection);
   }
   return nullptr;
 }
 
 void ServerState::put_idle(http::H1ClientPtr connection, Nanos limit, std::size_t most) {
   if (most == 0 || connection->stream().is_readable()) return;
-  if (loop_.now() >= learned_until_) learned_limit_ = kNever;
-  limit = std::min(limit, learned_limit_);
+  limit = std::min(limit, idle_limit_->limit(loop_.now()));
   if (const std::uint32_t seconds = connection->announced_idle_seconds(); seconds != 0) {
     limit = std::min(limit, announced_limit(seconds));
   }

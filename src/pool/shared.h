@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "lintel/balancer.h"
 #include "pool/breaker.h"
+#include "pool/idle_limit.h"
 #include "pool/outlier.h"
 #include "pool/retry_budget.h"
 
@@ -97,6 +98,7 @@ class SharedServer {
   alignas(64) ServerLoad load;  // In a cache line of its own: the rest is read by all and seldom written.
   alignas(64) Observed seen;    ///< By outlier ejection.
   Breaker breaker;              ///< Its own, if the pool has breakers for servers.
+  IdleLimit idle_limit;         ///< Of its connections.
 
  private:
   static constexpr std::int64_t kNoWeight = -1;

@@ -37,12 +37,15 @@ Task<http::H1ClientPtr> open(Attempts& at, std::uint32_t index, ActiveAttempt& a
   co_return std::make_unique<http::H1ClientConnection>(std::move(*connected), at.worker.workspace);
 }
 
-/// Whether it is safe to send the request again, over a new connection to the same server: the kernel took no
-/// byte, or a connection that had been idle ended without a word and the request may be repeated (RFC 9110,
-/// 9.2.2).
-bool died_idle(const Attempts& at, const ExchangeResult& exchanged, bool reused) noexcept {
-  const bool dead = exchanged.no_answer && reused && retry_cause(exchanged.reason) == RetryCause::reset;
-  return dead && at.rules->include(RetryCause::dead_connection) && at.body.can_begin() &&
+/// Whether a connection that had been idle ended without a word.
+bool died_idle(const ExchangeResult& exchanged, const http::H1ClientConnection& connection) noexcept {
+  return exchanged.no_answer && connection.reused() && retry_cause(exchanged.reason) == RetryCause::reset;
+}
+
+/// Whether it is safe to send the request again then, over a new connection to the same server: the kernel
+/// took no byte, or the request may be repeated (RFC 9110, 9.2.2).
+bool may_go_again(const Attempts& at, const ExchangeResult& exchanged) noexcept {
+  return at.rules->include(RetryCause::dead_connection) && at.body.can_begin() &&
          (exchanged.nothing_sent || at.repeatable);
 }
 
@@ -71,7 +74,10 @@ Task<AttemptResult> run_attempt(Attempts& at, std::uint32_t index, ActiveAttempt
   result.answered = exchanged.answered;
   result.status = exchanged.status;
   result.reached = true;
-  result.retry_same = died_idle(at, exchanged, connection->reused());
+  if (!active.cut && died_idle(exchanged, *connection)) {
+    at.pool->pool.note_dead(index, *connection);
+    result.retry_same = may_go_again(at, exchanged);
+  }
   if (result.retry_same) result.reason = EndReason::upstream_idle_closed;
   if (shared) at.pool->pool.checkin(index, std::move(connection));
   co_return result;

@@ -1,10 +1,12 @@
 """Connections to servers: kept and used again, safe when they turn out to be dead; how servers are chosen."""
 
 import collections
+import contextlib
 import threading
 import time
 
 import pytest
+from harness import peers
 from harness.daemon import proxy_to
 from harness.environment import eventually, free_port
 from harness.wire import Closed, request, response
@@ -99,6 +101,85 @@ def test_announced_keep_alive_time_is_honoured(start, origin):
     assert lintel.ask().status == 200
     eventually(lambda: closed, "Lintel closes the connection")
     assert 0.3 < closed[0] < 15, "not at once, and long before keepalive.idle"
+
+
+def ends_after(idle, ended):
+    """Serves until a connection has been idle for so long, then closes it, as servers do that announce nothing."""
+    def script(connection):
+        connection.sock.settimeout(idle)
+        try:
+            while connection.read_request():
+                connection.send(response(200, b"x"))
+        except TimeoutError:
+            ended.append(connection.number)
+    return script
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+def test_the_idle_time_of_servers_is_learned(start, origin, method):
+    """A server closes after 1.5 s. Once it has been seen to, requests at gaps around that never meet a connection at
+    its end: not even POST, which nothing could repeat."""
+    ended = []
+    server = origin(ends_after(1.5, ended))
+    gaps = [1.2 + 0.05 * i for i in range(10)]
+    # A pool for each gap, so that each has connections of its own, and learns by itself.
+    lintel = start({"listeners": [{"name": "web", "routes": [
+                        {"match": {"path": f"/{i}"}, "pool": f"p{i}"} for i in range(len(gaps))]}],
+                    "pools": {f"p{i}": {"servers": [server.name], "retry": {"on": ["connect-failure"]}}
+                              for i in range(len(gaps))}, "workers": 1})
+    statuses = []
+
+    def ask(client, i):
+        statuses.append(client.ask(request(method, f"/{i}", body=b"x" if method == "POST" else None)).status)
+
+    def run(client, i):
+        for _ in range(3):
+            time.sleep(gaps[i])
+            ask(client, i)
+
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(lintel.connect()) for _ in gaps]
+        for i, client in enumerate(clients):
+            ask(client, i)
+        eventually(lambda: len(ended) == len(gaps), "the server has closed each connection once")
+        for i, client in enumerate(clients):
+            ask(client, i)
+        threads = [threading.Thread(target=run, args=(client, i)) for i, client in enumerate(clients)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert statuses == [200] * 5 * len(gaps)
+    assert len(ended) <= len(gaps) + 1, "later it is Lintel that closes first"  # Or the machine stood still.
+    assert len(server.connections) > len(gaps)
+
+
+@pytest.mark.long
+def test_node_with_gaps_around_its_idle_time(start, tmp_path):
+    """Node closes after 5 s (and says so): orders every 4 to 6 s on connections of their own never fail."""
+    node = peers.node(tmp_path)
+    gaps = [4.0 + 0.1 * i for i in range(21)]
+    with contextlib.ExitStack() as stack:
+        stack.callback(node.close)
+        lintel = start({"listeners": [{"name": "web", "routes": [
+                            {"match": {"path": "/echo", "header": {"X-Pool": str(i)}}, "pool": f"p{i}"}
+                            for i in range(len(gaps))]}],
+                        "pools": {f"p{i}": {"servers": [node.name], "retry": {"on": ["connect-failure"]}}
+                                  for i in range(len(gaps))}})
+        statuses = []
+
+        def run(client, i):
+            for _ in range(3):
+                statuses.append(client.ask(request("POST", "/echo", f"X-Pool: {i}", body=b"order")).status)
+                time.sleep(gaps[i])
+
+        clients = [stack.enter_context(lintel.connect()) for _ in gaps]
+        threads = [threading.Thread(target=run, args=(client, i)) for i, client in enumerate(clients)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert statuses == [200] * 3 * len(gaps)
 
 
 # --- Connections that are dead

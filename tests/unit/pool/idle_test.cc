@@ -169,6 +169,52 @@ TEST_CASE_FIXTURE(Fixture, "idle: a server that closes after a time is left befo
   CHECK(state->idle() == 1);
 }
 
+TEST_CASE_FIXTURE(Fixture, "idle: what one worker learns all know, and it goes on over reloads") {
+  config::Pool config;
+  config.name = "app";
+  std::string why;
+  config.servers.emplace_back().address = *Endpoint::parse("10.0.0.1:80", why);
+  const SocketAddress addresses[] = {*SocketAddress::from_ip("10.0.0.1", 80)};
+  const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+  auto first = std::make_unique<Pool>(config, parts(addresses));
+  first->checkin(0, connection(ok));
+  pass(loop, clock, 5 * kSecond);
+  servers.back()->close();
+  settle(loop);
+  ServerStates others(loop);
+  Pool other(config, {.addresses = addresses, .states = others, .shared = shared});
+  first.reset();
+  other.checkin(0, connection(ok));
+  pass(loop, clock, 4400 * kMs);
+  CHECK(other.servers()[0].state->idle() == 1);
+  pass(loop, clock, 200 * kMs);
+  CHECK(other.servers()[0].state->idle() == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "idle: one that is found dead when it is wanted, or when it was used, teaches too") {
+  for (const bool used : {true, false}) {
+    CAPTURE(used);
+    state = std::make_shared<ServerState>(loop, *SocketAddress::from_ip("10.0.0.1", 80));
+    put(connection());
+    pass(loop, clock, 10 * kSecond);
+    if (used) {
+      const H1ClientPtr taken = state->take_idle(true);
+      REQUIRE(taken);
+      CHECK(taken->idle_time() == 10 * kSecond);
+      state->note_dead(*taken);
+    } else {
+      servers.back()->close();
+      CHECK_FALSE(state->take_idle(true));
+    }
+    put(connection());
+    pass(loop, clock, 8900 * kMs);
+    CHECK(state->idle() == 1);
+    pass(loop, clock, 200 * kMs);
+    CHECK(state->idle() == 0);
+  }
+}
+
 TEST_CASE_FIXTURE(Fixture, "idle: what Keep-Alive announces is kept a little less") {
   struct Row {
     const char* announced;
