@@ -86,6 +86,9 @@ void print(const proxy::Explanation& told, const std::string& listener, std::ost
   print_line(out, "server", told.server.empty() ? "none can take it" : told.server);
   if (!told.server_is_certain) print_line(out, "", "or another one of: " + joined(told.servers));
   print_line(out, "standby", joined(told.standby));
+  print_line(out, "retry", told.retry);
+  print_line(out, "hedge", told.hedge);
+  print_line(out, "mirror", told.mirror);
 }
 
 void write_strings(JsonWriter& json, std::string_view name, const std::vector<std::string>& words) {
@@ -130,6 +133,9 @@ void write_json(JsonWriter& json, const proxy::Explanation& told, const std::str
     write_strings(json, "servers", told.servers);
     write_strings(json, "standby", told.standby);
     json.member("sticky", told.sticky);
+    json.member("retry", told.retry);
+    json.member("hedge", told.hedge);
+    json.member("mirror", told.mirror);
   }
   json.end_object();
 }

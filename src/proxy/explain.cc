@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <array>
 
+#include "config/units.h"
 #include "http/h1_parser.h"
 #include "proxy/decision.h"
 #include "proxy/facts.h"
 #include "proxy/forwarded.h"
 #include "proxy/hash_key.h"
+#include "proxy/hedge.h"
+#include "proxy/retry.h"
 #include "proxy/route_actions.h"
 #include "route/describe.h"
 
@@ -66,6 +69,38 @@ std::string describe(const config::Fault& fault) {
   return text;
 }
 
+/// "2 attempts, on connect-failure, 503; budget 20%".
+std::string describe(const config::Retry& retry, const RetryRules& rules, bool repeatable) {
+  if (retry.attempts < 2 && rules.include(RetryCause::dead_connection))
+    return "the same server, on dead-connection";
+  if (retry.attempts < 2 || retry.on.empty()) return "none";
+  std::string text = std::to_string(retry.attempts) + " attempts, on ";
+  for (const std::string& condition : retry.on)
+    text += (&condition == &retry.on.front() ? "" : ", ") + condition;
+  if (retry.per_try_timeout.count() != 0)
+    text += "; " + config::format_duration(retry.per_try_timeout) + " each";
+  if (rules.use_budget()) text += "; budget " + std::to_string(retry.budget) + '%';
+  if (!repeatable) text += "; only if no server can have begun with it";
+  return text;
+}
+
+/// What the route does when servers fail or are slow, and what it copies.
+void explain_retries(const RouteContext& route, const PoolContext& pool, const http::RequestHead& request,
+                     bool belongs, Explanation& told) {
+  const bool own = route.config && route.config->retry;
+  const config::Retry& retry = own ? *route.config->retry : pool.pool.config().retry;
+  const RetryRules& rules = route.retry_rules(pool);
+  told.retry = describe(retry, rules, is_repeatable(request, rules));
+  if (may_hedge(request, rules) && !belongs) {
+    told.hedge = "another server after " + config::format_duration(retry.hedge.after);
+    if (retry.hedge.most > 1) told.hedge += ", up to " + std::to_string(retry.hedge.most);
+  }
+  if (route.mirror) {
+    told.mirror =
+        route.mirror->pool.config().name + " (" + std::to_string(route.config->mirror->share) + "%)";
+  }
+}
+
 void explain_route(const ListenerContext& listener, const RouteContext& route, const route::RequestView& view,
                    Explanation& told) {
   told.route = route.name;
@@ -114,6 +149,7 @@ void explain_pool(WorkerContext& worker, const RouteContext& route, const PoolCo
     told.sticky = "cookie " + pool.sticky->name() + (own ? "" : ": the answer sets it");
   }
   if (pool.pool.hashes()) context.hash = hash_key(pool.pool.config().balance.on, request, client);
+  explain_retries(route, pool, request, own.has_value(), told);
   const pool::Lease lease = servers.take(context, own);
   if (lease) told.server = pool.pool.servers()[lease.server()].name;
   told.server_is_certain = own || pool.pool.hashes() || told.servers.size() == 1;

@@ -52,7 +52,10 @@ struct Explanation {
       pools;  ///< Those that share the route's requests, "api (5 of 100)"; one: no split.
   bool pool_is_certain = true;
   std::string fallback;
-  std::string sticky;                ///< How a cookie decides about the server; empty: it does not.
+  std::string retry;   ///< What is tried again, in words.
+  std::string hedge;   ///< When another server is asked beside a slow one, in words; empty: never.
+  std::string mirror;  ///< How many of the route's requests are copied, and for which pool; empty: none.
+  std::string sticky;  ///< How a cookie decides about the server; empty: it does not.
   std::vector<std::string> standby;  ///< Servers of the pool that get nothing now, and why.
   std::string server;                ///< Empty: none can take it.
   bool server_is_certain = true;

@@ -226,6 +226,35 @@ def test_explain_says_why_in_words(start):
     assert "answer    400 (client.bad_request)" in done.stdout
 
 
+RETRIES = {
+    "listeners": [{"routes": [
+        {"name": "search", "match": {"path": "/search"}, "pool": "site", "mirror": {"pool": "next", "share": "10%"},
+         "retry": {"attempts": 3, "on": ["connect-failure", "503"], "budget": "10%", "per_try_timeout": "2s",
+                   "hedge": {"after": "50ms", "most": 2}}},
+        {"name": "once", "match": {"path": "/once"}, "pool": "site", "retry": {"attempts": 1, "on": ["503"]}},
+        {"name": "rest", "pool": "site"}]}],
+    "pools": {"site": {"servers": ["127.0.0.1:9", "127.0.0.1:10"]}, "next": {"servers": ["127.0.0.1:11"]}}}
+
+
+@pytest.mark.parametrize("method,target,retry,hedge,mirror", [
+    ("GET", "/search", "3 attempts, on connect-failure, 503; 2s each; budget 10%",
+     "another server after 50ms, up to 2", "next (10%)"),
+    ("POST", "/search",
+     "3 attempts, on connect-failure, 503; 2s each; budget 10%; only if no server can have begun with it",
+     None, "next (10%)"),
+    ("GET", "/once", "none", None, None),
+    ("GET", "/", "2 attempts, on connect-failure, dead-connection", None, None),
+])
+def test_explain_says_what_is_tried_again_and_copied(start, method, target, retry, hedge, mirror):
+    lintel = start(RETRIES)
+    done = command("explain", "-c", lintel.file, method, target)
+    assert done.returncode == 0, done.stderr
+    told = {line[:10].strip(): line[10:] for line in done.stdout.splitlines()}
+    assert (told["retry"], told.get("hedge"), told.get("mirror")) == (retry, hedge, mirror)
+    told = json.loads(command("explain", "-c", lintel.file, "--json", method, target).stdout)
+    assert (told["retry"], told["hedge"], told["mirror"]) == (retry, hedge or "", mirror or "")
+
+
 @pytest.mark.parametrize("arguments,says", [
     (["ftp://a.test/"], "is no URL"),
     (["/", "-H", "nothing"], "is no header"),
