@@ -1,7 +1,5 @@
 """Servers that fail live traffic: ejection and return, panic, circuit breakers, slow start; with real processes."""
 
-import collections
-import concurrent.futures
 import contextlib
 import re
 import signal
@@ -13,49 +11,11 @@ import time
 
 import pytest
 from harness import wire
+from harness.clients import Clients
 from harness.daemon import command, proxy_to
 from harness.environment import eventually, free_port, load
 
 SHORT = {"eject_for": "1s"}
-
-
-class Clients:
-    """Asks over and over, on `count` connections, until the block ends. Counts the answers, also as they come."""
-
-    def __init__(self, lintel, count=4, target="/"):
-        self.lintel, self.count, self.target = lintel, count, target
-        self.statuses = collections.Counter()
-        self.bodies = collections.Counter()
-        self._stop = threading.Event()
-        self._pool = concurrent.futures.ThreadPoolExecutor(count)
-
-    def _run(self):
-        while not self._stop.is_set():
-            with contextlib.suppress(OSError, wire.Closed), self.lintel.connect() as client:
-                while not self._stop.is_set():
-                    try:
-                        answer = client.ask(wire.request("GET", self.target))
-                    except (OSError, wire.Closed):
-                        self.statuses["cut"] += 1
-                        break
-                    self.statuses[answer.status] += 1
-                    self.bodies[answer.body] += 1
-
-    def more(self, count):
-        """Waits until there are so many more answers; returns what they were."""
-        before = self.statuses.copy()
-        eventually(lambda: self.statuses.total() >= before.total() + count, f"{count} more answers")
-        return self.statuses - before
-
-    def __enter__(self):
-        self._runs = [self._pool.submit(self._run) for _ in range(self.count)]
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        for run in self._runs:
-            run.result(60)
-        self._pool.shutdown()
 
 
 def server_stats(lintel, server):

@@ -1,6 +1,7 @@
 """An HTTP server in a process of its own, which a test may kill, stop and start again at the same address."""
 
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -12,12 +13,19 @@ SCRIPT = """
 import http.server, sys
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # Each answer goes out in one piece.
+    disable_nagle_algorithm = True
     def do_GET(self):
         body = (sys.argv[1] + "\\n").encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        with open(sys.argv[2], "ab", 0) as orders:
+            orders.write(body + b"\\n")
+        self.do_GET()
     def log_message(self, *_):
         pass
 http.server.ThreadingHTTPServer.request_queue_size = 128
@@ -26,16 +34,17 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_
 
 
 class Mortal:
-    """Answers every GET with its port."""
+    """Answers every GET and POST with its port. Bodies of POST are written to the file `orders`, a line each."""
 
-    def __init__(self):
+    def __init__(self, orders=os.devnull):
+        self.orders = str(orders)
         self.port = free_port()
         self.name = f"127.0.0.1:{self.port}"
         self._process = None
         self.start()
 
     def start(self):
-        self._process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(self.port)], stdin=subprocess.DEVNULL,
+        self._process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(self.port), self.orders], stdin=subprocess.DEVNULL,
                                          stderr=subprocess.DEVNULL)
         eventually(self._answers, f"a server on port {self.port}")
 
