@@ -73,7 +73,7 @@ def test_a_mirror_in_trouble_is_not_noticed(start, origin, shadow):
     with lintel.connect() as client:
         for _ in range(asked):
             assert client.ask(wire.request()).status == 200
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30, "nobody waits for the mirror, which would take a minute"
     assert {record["end_reason"] for record in lintel.access_log(asked)} == {"ok"}
     for pool in lintel.stats()["pools"]:
         assert not pool["servers"][0]["ejected"], pool
