@@ -230,21 +230,17 @@ void add_routes(Page& page, const StatsTotal& total) {
   }
   page.histogram("lintel_request_duration_seconds",
                  "From a request's first byte to the end of its response.");
-  for (const auto& [names, sum] : total.routes) {
+  for (const auto& [names, sum] : total.routes)
     page.histogram_sample({{"listener", names.first}, {"route", names.second}}, sum.duration);
-  }
   page.counter("lintel_request_bytes_total", "Bytes of request bodies.");
-  for (const auto& [names, sum] : total.routes) {
+  for (const auto& [names, sum] : total.routes)
     page.sample({{"listener", names.first}, {"route", names.second}}, sum.request_bytes);
-  }
   page.counter("lintel_response_bytes_total", "Bytes of response bodies.");
-  for (const auto& [names, sum] : total.routes) {
+  for (const auto& [names, sum] : total.routes)
     page.sample({{"listener", names.first}, {"route", names.second}}, sum.response_bytes);
-  }
   page.gauge("lintel_requests_in_flight", "Requests that have a route and are not finished.");
-  for (const auto& [names, sum] : total.routes) {
+  for (const auto& [names, sum] : total.routes)
     page.signed_sample({{"listener", names.first}, {"route", names.second}}, sum.in_flight);
-  }
   page.counter("lintel_mirrored_total",
                "Requests that were to be copied to the route's mirror, by what became of that.");
   for (const auto& [names, sum] : total.routes) {
@@ -258,26 +254,21 @@ void add_routes(Page& page, const StatsTotal& total) {
 
 void add_sessions(Page& page, const StatsTotal& total) {
   page.counter("lintel_sessions_total", "Finished TCP and UDP sessions.");
-  for (const auto& [names, sum] : total.sessions) {
+  for (const auto& [names, sum] : total.sessions)
     page.sample({{"listener", names.first}, {"route", names.second}}, sum.closed);
-  }
   page.gauge("lintel_sessions_open", "TCP and UDP sessions that go on.");
-  for (const auto& [names, sum] : total.sessions) {
+  for (const auto& [names, sum] : total.sessions)
     page.signed_sample({{"listener", names.first}, {"route", names.second}}, sum.open);
-  }
   page.histogram("lintel_session_duration_seconds", "From a TCP or UDP session's beginning to its end.");
-  for (const auto& [names, sum] : total.sessions) {
+  for (const auto& [names, sum] : total.sessions)
     page.histogram_sample({{"listener", names.first}, {"route", names.second}}, sum.duration);
-  }
   page.counter("lintel_session_received_bytes_total",
                "Bytes from clients of TCP and UDP sessions to servers.");
-  for (const auto& [names, sum] : total.sessions) {
+  for (const auto& [names, sum] : total.sessions)
     page.sample({{"listener", names.first}, {"route", names.second}}, sum.bytes_in);
-  }
   page.counter("lintel_session_sent_bytes_total", "Bytes from servers to clients of TCP and UDP sessions.");
-  for (const auto& [names, sum] : total.sessions) {
+  for (const auto& [names, sum] : total.sessions)
     page.sample({{"listener", names.first}, {"route", names.second}}, sum.bytes_out);
-  }
 }
 
 void add_pools(Page& page, const StatsTotal& total) {
@@ -297,14 +288,12 @@ void add_pools(Page& page, const StatsTotal& total) {
     for (const auto& [key, count] : sum.retries)
       page.sample({{"pool", name}, {"reason", reason_label(key)}}, count);
   }
-  page.counter(
-      "lintel_retry_budget_exhausted_total",
-      "Retries and hedges that were asked for and not made, because the pool's budget was exhausted.");
+  page.counter("lintel_retry_budget_exhausted_total",
+               "Retries and hedges that were not made because the pool's budget was exhausted.");
   for (const auto& [name, sum] : total.pools) page.sample({{"pool", name}}, sum.budget_exhausted);
-  page.counter("lintel_upstream_hedges_total", "Attempts that were made beside slow ones.");
+  page.counter("lintel_upstream_hedges_total", "Hedges: attempts that were made beside slow ones.");
   for (const auto& [name, sum] : total.pools) page.sample({{"pool", name}}, sum.hedges);
-  page.counter("lintel_upstream_hedges_won_total",
-               "Attempts beside slow ones whose answer was the client's.");
+  page.counter("lintel_upstream_hedges_won_total", "Hedges whose answer was the client's.");
   for (const auto& [name, sum] : total.pools) page.sample({{"pool", name}}, sum.hedges_won);
 }
 
