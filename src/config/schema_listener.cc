@@ -238,7 +238,8 @@ const ObjectType& listener_type() {
           field(
               &Listener::paths, "paths", choice({"normalize", "strict"}),
               "What is done with a path that is not in its canonical form (dot segments, needless escapes): "
-              "it is normalized, or refused with 400.")
+              "it is normalized, or refused with 400. Strict also refuses /..;x/, which servers that drop "
+              "path parameters take for a dot segment.")
               .only(kHttp),
           field(&Listener::encoded_slash, "encoded_slash", choice({"keep", "reject"}),
                 "What is done with %2F in a path: it is matched and forwarded as it is, or refused with 400.")

@@ -85,6 +85,12 @@ Task<Result<BodyChunk>> H1ClientConnection::read_head(ResponseHead& head) {
     std::span<char> in = ahead_.bytes();
     if (!buffered) {
       ahead_.release();
+      // A server that always has more to say, interim responses without end, never lets a read wait.
+      if (received_ && stream_->loop().now() >= response_deadline_) {
+        failed_ = true;
+        co_return fail({ErrorCode::timeout, ErrorSource::upstream, false, 0, "the final head did not come"},
+                       false);
+      }
       stream_->set_read_deadline(response_deadline_);
       const std::span<char> scratch = workspace_.loop.scratch();
       const Result<std::size_t> got = co_await stream_->read(scratch);

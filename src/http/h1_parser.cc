@@ -231,6 +231,8 @@ const char* RequestHeadParser::set_path(Slice received) {
     return "the path is not in its canonical form: it has dot segments, or escapes that are not needed or "
            "not "
            "in upper case";
+  if (rules_.strict_paths && has_disguised_dots(path))
+    return "the path has a segment that is a dot segment for servers that drop parameters";
   if (rules_.no_encoded_slash && path.find("%2F") != std::string_view::npos)
     return "the path has an escaped slash";
   return nullptr;

@@ -421,6 +421,8 @@ bool H1ServerTransaction::must_close(const ResponseHead& head) noexcept {
 
 Task<Result<void>> H1ServerTransaction::write_head(const ResponseHead& head, BodyChunk first,
                                                    const Fields* trailers) {
+  // Where an interim response broke off, the head would be read as the rest of it.
+  if (broken_) co_return tl::unexpected<Error>(Error{ErrorCode::canceled, ErrorSource::downstream});
   const Framing framing = response_framing(head, first, trailers);
   ResponseWriteOptions options;
   options.client_version = request.version;

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -140,6 +141,17 @@ const char* canonicalize_path(Buffer& bytes, Slice& path) {
   bytes.truncate(begin + size);
   path = Slice{begin, static_cast<std::uint32_t>(size)};
   return reason;
+}
+
+bool has_disguised_dots(std::string_view path) noexcept {
+  for (std::size_t begin = 1; begin <= path.size();) {
+    const std::size_t end = std::min(path.find('/', begin), path.size());
+    const std::string_view segment = path.substr(begin, end - begin);
+    const std::string_view name = segment.substr(0, std::min(segment.find(';'), segment.find("%3B")));
+    if (name.size() != segment.size() && (name == "." || name == "..")) return true;
+    begin = end + 1;
+  }
+  return false;
 }
 
 const char* check_query(std::string_view query) noexcept {

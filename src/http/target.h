@@ -18,6 +18,10 @@ namespace lintel::http {
 /// 0x7F, a bad escape, ".." above the root.
 [[nodiscard]] const char* canonicalize_path(Buffer& bytes, Slice& path);
 
+/// Whether a segment of a canonical path is "." or ".." but for parameters, as in "/a/..;b/c" or
+/// "/a/..%3B/c": servers that drop parameters, as of Java, take it for a dot segment.
+[[nodiscard]] bool has_disguised_dots(std::string_view path) noexcept;
+
 /// Null, or what is wrong with a query: a control byte, space, "#" or a byte over 0x7F.
 [[nodiscard]] const char* check_query(std::string_view query) noexcept;
 

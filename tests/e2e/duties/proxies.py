@@ -13,14 +13,28 @@ from harness.environment import PATIENCE, free_port
 class Setup:
     """One configuration, for whom it exists. In each of them the proxy itself answers /local, and nobody listens behind
     /dead. `lintel` are keys of the listener, `pool` of the pool, `haproxy` lines of the frontend, `backend` of haproxy's
-    backend and `nginx` of the server."""
+    backend and `nginx` of the server. `servers`: how many the pool has; all of them are the origin."""
 
     lintel: dict = dataclasses.field(default_factory=dict)
     pool: dict = dataclasses.field(default_factory=dict)
     haproxy: str = ""
     backend: str = ""
     nginx: str = ""
+    servers: int = 1
 
+
+ROUTES = [{"match": {"path": "/local"}, "respond": {"body": "local\n"}}, {"match": {"path_prefix": "/dead"}, "pool": "dead"}]
+#: What a client says goes into places that Lintel writes itself.
+EDITS = [
+    {"match": {"path": "/rewritten"}, "rewrite": {"path": "/users/{query.p}/{cookie.p}view"}, "pool": "site"},
+    {"match": {"path_prefix": "/moved"}, "redirect": {"scheme": "https", "host": "new.test"}},
+    {"match": {"path_prefix": "/here"}, "redirect": {"scheme": "https", "status": 302}},
+    {"match": {"path_prefix": "/edited"}, "pool": "site", "headers": {
+        "request": {"set": {"X-Query": "a{query.p}b", "X-Cookie": "a{cookie.p}b", "X-Uri": "{uri}", "X-Sni": "{sni}",
+                            "X-Copy": "{header.X-A}"}},
+        "response": {"set": {"X-Query": "a{query.p}b", "X-Cookie": "a{cookie.p}b", "X-Uri": "{uri}",
+                             "X-Copy": "{header.X-A}", "X-Host": "{host}"}}}},
+]
 
 #: A row names one of these. Add one here when a row needs a setting that would change other rows.
 SETUPS = {
@@ -42,6 +56,11 @@ SETUPS = {
     "trusting": Setup(lintel={"trusted_proxies": ["127.0.0.0/8"]}),
     "strict": Setup(lintel={"paths": "strict", "encoded_slash": "reject", "underscore_names": "reject"}),
     "keeping": Setup(lintel={"underscore_names": "keep"}),
+    "retrying": Setup(pool={"retry": {"attempts": 2, "on": ["connect-failure", "dead-connection", "reset", "timeout",
+                                                            "bad-response", "503"], "budget": "100%",
+                                      "idempotency_key": True},
+                            "outlier": False}, servers=2),
+    "editing": Setup(lintel={"routes": ROUTES + EDITS}),
 }
 
 HAPROXY = """
@@ -108,9 +127,6 @@ http {{
 """
 
 
-ROUTES = [{"match": {"path": "/local"}, "respond": {"body": "local\n"}}, {"match": {"path_prefix": "/dead"}, "pool": "dead"}]
-
-
 class DeadEnd:
     """An address where nobody listens, and nobody else can, as long as this object lives."""
 
@@ -129,7 +145,8 @@ class LintelProxy:
 
     def __init__(self, setup, origin, directory):
         self._dead = DeadEnd()
-        config = daemon.proxy_to(origin.name, listener={"routes": ROUTES, **setup.lintel}, pool=setup.pool,
+        servers = [origin.name, origin.other_name][:setup.servers]
+        config = daemon.proxy_to(*servers, listener={"routes": ROUTES, **setup.lintel}, pool=setup.pool,
                                  shutdown={"timeout": "100ms"})
         config["pools"]["dead"] = {"servers": [self._dead.name]}
         self._daemon = daemon.Lintel(config, directory)

@@ -48,6 +48,19 @@ def closing(data):
     return script
 
 
+def in_turn(*scripts):
+    """A script: the first request is the first one's, and so on; the last one stays."""
+    return lambda connection, seen: scripts[min(seen.number, len(scripts) - 1)](connection, seen)
+
+
+def says(data):
+    """A script: takes the request and answers with these bytes."""
+    def script(connection, seen):
+        connection.read_body(seen)
+        connection.send(data)
+    return script
+
+
 def misread(connection):
     while connection.head() is not None:
         connection.send(wire.response(200, b"stolen"))
@@ -59,6 +72,7 @@ class Seen(strict.Message):
     """One request as the origin saw it."""
 
     connection: int
+    number: int = 0  # Among those of the play.
     method: str = ""
     target: str = ""
     version: str = ""
@@ -164,7 +178,8 @@ class Connection(strict.Reader):
 
 
 class Recorder:
-    """Listens on a free port of 127.0.0.1. One play at a time: begin(), then seen()."""
+    """Listens on a free port of all addresses: 127.0.0.1 is one server, 127.0.0.2 another. One play at a time: begin(),
+    then seen()."""
 
     def __init__(self):
         self._lock = threading.Condition()
@@ -172,9 +187,10 @@ class Recorder:
         self._script = None
         self._connections = []
         self.errors = []
-        self._socket = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self._socket = socket.create_server(("", 0), backlog=512)
         self.port = self._socket.getsockname()[1]
         self.name = f"127.0.0.1:{self.port}"
+        self.other_name = f"127.0.0.2:{self.port}"
         threading.Thread(target=self._accept, daemon=True).start()
 
     def begin(self, script):
@@ -270,7 +286,7 @@ class Recorder:
             connection.read_body(seen)
             connection.send(wire.response(200, seen.target.encode(), f"X-Connection: {connection.number}"))
             return None
-        number = self._note(connection, seen)
+        seen.number = self._note(connection, seen)
         if seen.unreadable:
             return CLOSE
         script = self._script
@@ -282,5 +298,5 @@ class Recorder:
         if script is None:
             connection.send(wire.response(200, b"" if seen.method == "HEAD" else answer_to(seen)))
         else:
-            connection.send(script if isinstance(script, bytes) else script[min(number, len(script) - 1)])
+            connection.send(script if isinstance(script, bytes) else script[min(seen.number, len(script) - 1)])
         return None

@@ -86,6 +86,17 @@ TEST_CASE("paths: canonical form") {
   CHECK(!copied);
 }
 
+TEST_CASE("paths: dot segments that parameters disguise") {
+  for (const char* path : {"/..;/a", "/a/..;x=1/b", "/a/.;/b", "/a/..;", "/..%3B/a", "/a/..;%3B"}) {
+    CAPTURE(path);
+    CHECK(has_disguised_dots(path));
+  }
+  for (const char* path : {"/", "/a;x/b", "/a;../b", "/...;/b", "/a..;/b", "//", "/;/a", "/a%3B..", "/.a;"}) {
+    CAPTURE(path);
+    CHECK_FALSE(has_disguised_dots(path));
+  }
+}
+
 TEST_CASE("paths: the canonical form of random paths is its own canonical form and holds no dot segment") {
   const std::vector<std::string> parts = {"/",   "//",  ".",   "..",  "%2e", "%2E", "%2f", "%2F", "a",
                                           "%41", "%61", "%25", "%20", "%c3", "b.",  ".c",  "/./", "/../"};

@@ -256,6 +256,25 @@ TEST_CASE("timeouts.total: an answer that goes on is cut; a route's own counts")
   CHECK(bench.ends() == "route.timeout");
 }
 
+TEST_CASE("timeouts.total: nothing follows an interim response that the client has not taken in full") {
+  net::MemoryOptions small;
+  small.second_to_first.capacity = 1000;
+  Bench bench;
+  bench.pool().timeouts.total = 250ms;
+  Wire& client = bench.client(small, false);
+  client.send(kGet);
+  bench.settle();
+  bench.server(0).send("HTTP/1.1 103 Early Hints\r\nX: " + net::pattern(2000) + "\r\n\r\n");
+  bench.settle();
+  bench.pass(300ms);
+  client.read_on();
+  bench.settle();
+  CHECK(client.over());
+  CHECK(begins(client.received, "HTTP/1.1 103 "));
+  CHECK_FALSE(has(client.received, "504"));
+  CHECK(bench.ends() == "route.timeout");
+}
+
 TEST_CASE("timeouts.total: a request whose body does not come is answered") {
   Bench bench;
   bench.pool().timeouts.total = 250ms;

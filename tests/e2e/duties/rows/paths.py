@@ -79,7 +79,10 @@ QUERIES = [
 STRICT = [
     ("dot", "/a/./b", 400), ("dot-dot", "/a/../b", 400), ("escaped-unreserved", "/%61", 400),
     ("escape-case", "/%3a", 400), ("escaped-slash", "/a%2Fb", 400), ("plain", "/a/b%20c", 200),
-    ("double-slash", "/a//b", 200),
+    ("double-slash", "/a//b", 200), ("dot-dot-parameter", "/a/..;/admin", 400), ("dot-dot-parameters", "/a/..;x=1;y/b", 400),
+    ("dot-parameter", "/a/.;x/b", 400), ("dot-dot-parameter-last", "/a/..;x", 400),
+    ("dot-dot-parameter-escaped", "/a/..%3B/admin", 400), ("parameter", "/a;x=1/b", 200), ("parameter-dots", "/a;../b", 200),
+    ("three-dots-parameter", "/...;x/b", 200),
 ]
 
 ROWS = [

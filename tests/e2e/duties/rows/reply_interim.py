@@ -1,5 +1,7 @@
 """Interim responses (RFC 9110, 15.2): all of them are passed on, to those who know of them."""
 
+import contextlib
+
 from ..expect import answered, bad_gateway, cut_off, ends, forwarded, got, hinted, interims, own_connection, same_connection
 from ..expect import stays
 from ..recorder import CLOSE
@@ -10,6 +12,14 @@ OK = reply("Content-Length: 2", body=b"ok")
 HINTS = reply("Link: </style.css>; rel=preload", "Link: </b>", "X-A:  a ", status="103 Early Hints")
 OLD = head("GET / HTTP/1.0")
 CHUNKED = reply("Transfer-Encoding: chunked", body=b"2\r\nok\r\n0\r\n\r\n")
+
+
+def flood(connection, _):
+    """Hints without end, and no answer."""
+    with contextlib.suppress(OSError):
+        while True:
+            connection.send(HINTS * 1000)
+    return CLOSE
 
 
 def interim(status):
@@ -83,6 +93,10 @@ ROWS = [
         [get(), arrives(b"103 Early Hints"), origin_says(reply("Content-Length: 9") + b"part"), arrives(b"part"),
          origin_ends], interims(), cut_off(b"part"), own_connection(),
         origin=lambda connection, _: (connection.send(HINTS), connection.wait_for_end(), CLOSE)[-1]),
+    row("interim-endless", "RFC 9110 15.6.5", "Interim responses without end do not take the place of an answer: 504.", get(),
+        answered(504), stays(), own_connection(), origin=flood, setup="hasty", lintel_only=True),
+    row("interim-endless-to-http10", "RFC 9110 15.6.5", "As before, where none of them goes out.", OLD, interims(),
+        answered(504), own_connection(), origin=flood, setup="hasty", lintel_only=True),
     row("interim-pipelined", "RFC 9112 9.3.2", "Interim responses stand with the response that they belong to.",
         get("/1") + get("/2"), interims(103, 103), answered(200, 200), stays(), origin=HINTS + OK),
 ]
