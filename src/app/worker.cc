@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string>
 #include <utility>
 
 #include "app/sockets.h"
 #include "base/random.h"
+#include "http/limit.h"
 #include "net/pause.h"
 #include "proxy/client_connection.h"
 #include "proxy/udp_listener.h"
@@ -34,6 +36,17 @@ struct Worker::ListenerState {
   proxy::Sessions sessions;
   std::size_t connections = 0;  ///< serve() that run.
   bool removed = false;         ///< No longer in the configuration.
+  log::RateLimit full{1, 10'000'000'000};
+
+  /// A client was accepted for which there is no place: it waits, and those behind it.
+  void note_full(std::uint64_t limit, Nanos now) {
+    stats->count(http::Limit::connections);
+    const auto unsaid = full.pass(now);
+    if (!unsaid) return;
+    const std::string more = *unsaid != 0 ? " (" + std::to_string(*unsaid) + " more like this)" : "";
+    log::warn({{"listener", name}},
+              "limits.connections ({}) are open: further clients wait until others leave{}", limit, more);
+  }
 };
 
 /// One socket that the worker accepts on.
@@ -281,7 +294,7 @@ net::Task<bool> Worker::wait_for_place(Listening& listening) {
     if (cutting_) co_return false;
     ListenerState& listener = *listening.listener;  // A reload may give the socket to another one.
     if (listener.count->try_take(connection_limit(listener))) co_return true;
-    if (!std::exchange(counted, true)) listener.stats->count(http::Limit::connections);
+    if (!std::exchange(counted, true)) listener.note_full(connection_limit(listener), loop_.now());
     if (listening.stopped) co_return false;
     co_await listening.pause.wait(kLimitPause);
   }

@@ -20,6 +20,7 @@ def test_connections_over_the_limit_wait(start, origin):
         client.send(request())
     eventually(lambda: lintel.limits_reached() == {"connections": 1}, "one that was accepted waits for its place")
     assert lintel.stats()["listeners"][0]["connections"] == 2
+    lintel.wait_for_log("limits.connections (2) are open: further clients wait")
     first.close()
     served = []
     for client in waiting:  # In turn, as each makes way.

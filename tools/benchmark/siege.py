@@ -17,7 +17,7 @@ from main import LOAD_CORE, ROOT, Helper, build_helpers, say
 from proxies import PROXY_CORE, free_port
 
 
-def configuration(port, admin, origin, arguments, folder):
+def configuration(port, admin, origins, arguments, folder):
     return f"""
 workers: 1
 log: {{level: warn}}
@@ -29,9 +29,10 @@ listeners:
     timeouts: {{header: {arguments.grace}}}
     min_rates: {{grace: {arguments.grace}}}
     limits: {{requests_per_connection: 1000000000, connection_age: 24h}}
-    pool: origin
+    routes: [{{match: {{host: slow.example}}, pool: slow}}, {{pool: good}}]
 pools:
-  origin: {{servers: ["127.0.0.1:{origin}"]}}
+  good: {{servers: ["127.0.0.1:{origins[0]}"]}}
+  slow: {{servers: ["127.0.0.1:{origins[1]}"]}}
 """
 
 
@@ -41,6 +42,11 @@ def at_once(pid):
         os.sched_setscheduler(pid, os.SCHED_FIFO, os.sched_param(1))
     except PermissionError:
         pass  # Only root may; then the figures have that much more noise.
+
+
+def whenever(pid):
+    """Lets a process run when nobody else on its core wants to: what it costs is not what is measured."""
+    os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
 
 
 def prepare_daemon():
@@ -55,10 +61,10 @@ ETHERNET = 1448
 class Lintel:
     """The daemon under siege, and a thread that watches its memory and descriptors."""
 
-    def __init__(self, program, origin, arguments, folder):
+    def __init__(self, program, origins, arguments, folder):
         self.port, self.admin = free_port(), free_port()
         file = Path(folder) / "lintel.yaml"
-        file.write_text(configuration(self.port, self.admin, origin, arguments, folder), encoding="ascii")
+        file.write_text(configuration(self.port, self.admin, origins, arguments, folder), encoding="ascii")
         self.stderr = Path(folder) / "stderr"
         with open(self.stderr, "wb") as errors:
             self.process = subprocess.Popen([program, "run", "-c", str(file)], stdin=subprocess.DEVNULL, stderr=errors,
@@ -92,6 +98,10 @@ class Lintel:
     def rss(self):
         return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{self.process.pid}/status").read_text())[1]) * 1024
 
+    def cpu_seconds(self):
+        times = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")
+
     def files(self):
         folder = f"/proc/{self.process.pid}/fd"
         return os.stat(folder).st_size or len(os.listdir(folder))  # Linux tells the number by the size since 6.2.
@@ -121,36 +131,63 @@ class Lintel:
             return self.process.wait()
 
 
-def good_clients(load, port, seconds, arguments):
-    """Requests at a fixed rate for that long; their figures."""
-    helper = Helper([load, "--port", port, "--connections", 64, "--requests", int(seconds * arguments.rate), "--rate",
-                     arguments.rate, "--seconds", seconds + 60, "--length", 128])
-    at_once(helper.process.pid)
+class Good:
+    """Clients that send requests at a fixed rate, warm and waiting to begin."""
+
+    def __init__(self, load, port, seconds, rate, connections):
+        self.helper = Helper([load, "--port", port, "--connections", connections, "--requests", int(seconds * rate),
+                              "--rate", rate, "--seconds", seconds + 60, "--length", 128])
+        at_once(self.helper.process.pid)
+
+    def measure(self):
+        self.helper.go_on()
+
+    def figures(self):
+        return json.loads(self.helper.line())
+
+
+def good_clients(load, lintel, origin, seconds, arguments):
+    """The figures of good clients through Lintel, and of a few that ask the same origin directly at the same time: what
+    grows there too is the machine's and the generators', not Lintel's."""
+    through = Good(load, lintel, seconds, arguments.rate, 64)
+    direct = Good(load, origin, seconds, arguments.rate / 5, 8)
     try:
-        helper.line()
-        helper.go_on()
-        return json.loads(helper.line())
+        for one in (through, direct):
+            one.helper.line()  # "ready"
+        for one in (through, direct):
+            one.measure()
+        return through.figures(), direct.figures()
     finally:
-        helper.end()
+        for one in (through, direct):
+            one.helper.end()
 
 
 def run(arguments, folder):
     helpers = build_helpers()
-    origin = Helper([helpers / "origin", ETHERNET])
-    at_once(origin.process.pid)
+    # The slow clients have an origin of their own: what those of 16 MiB cost it must not hold up the good ones' answers.
+    origins = [Helper([helpers / "origin", ETHERNET]) for _ in range(2)]
+    at_once(origins[0].process.pid)
+    whenever(origins[1].process.pid)
+    ports = [int(origin.line()) for origin in origins]
     lintel = slow = status = None
+
+    def good(seconds):
+        return good_clients(helpers / "load", lintel.port, ports[0], seconds, arguments)
+
     try:
-        lintel = Lintel(arguments.lintel, int(origin.line()), arguments, folder)
-        good_clients(helpers / "load", lintel.port, 2, arguments)  # Warm-up.
+        lintel = Lintel(arguments.lintel, ports, arguments, folder)
+        good(2)  # Warm-up.
         say(f"quiet: {arguments.quiet:g} s, {arguments.rate:g} requests/s")
-        quiet = good_clients(helpers / "load", lintel.port, arguments.quiet, arguments)
+        quiet, quiet_direct = good(arguments.quiet)
         rss_before = lintel.rss()
         slow = Helper([helpers / "slow", "--port", lintel.port, "--clients", arguments.clients, "--interval",
                        arguments.interval, "--ramp", arguments.ramp])
         say(f"{arguments.clients} slow clients gather")
         slow.line()
         say(f"siege: {arguments.seconds:g} s")
-        siege = good_clients(helpers / "load", lintel.port, arguments.seconds, arguments)
+        busy = lintel.cpu_seconds()
+        siege, siege_direct = good(arguments.seconds)
+        busy = (lintel.cpu_seconds() - busy) / siege["seconds"]
         slow.go_on()
         held = json.loads(slow.line())
         limits = lintel.limits()
@@ -159,20 +196,28 @@ def run(arguments, folder):
             slow.end()
         if lintel:
             status = lintel.stop()
-        origin.end()
+        for origin in origins:
+            origin.end()
     if status != 0:
         raise RuntimeError(f"lintel ended with status {status}: {lintel.stderr.read_text()[-2000:]}")
-    return {"quiet": quiet, "siege": siege, "slow": held, "limits": limits, "rss_before": rss_before,
-            "rss_peak": lintel.peak_rss, "files_peak": lintel.peak_files}
+    return {"quiet": quiet, "siege": siege, "quiet_direct": quiet_direct, "siege_direct": siege_direct, "slow": held,
+            "limits": limits, "rss_before": rss_before, "rss_peak": lintel.peak_rss, "files_peak": lintel.peak_files,
+            "busy": busy}
+
+
+def ratio_of(result):
+    """p99 under siege beside the quiet one, without what grew just as much for those who asked the origin directly."""
+    grown = max(0, result["siege_direct"]["p99_us"] - result["quiet_direct"]["p99_us"])
+    return (result["siege"]["p99_us"] - grown) / result["quiet"]["p99_us"]
 
 
 def judge(result, arguments):
     """What is not as it must be."""
     wrong = []
-    for when in ("quiet", "siege"):
+    for when in ("quiet", "siege", "quiet_direct", "siege_direct"):
         if result[when]["errors"]:
             wrong.append(f"{result[when]['errors']} requests failed ({when}), first: {result[when]['first_error']}")
-    ratio = result["siege"]["p99_us"] / result["quiet"]["p99_us"]
+    ratio = ratio_of(result)
     if arguments.most_ratio and ratio > arguments.most_ratio:
         wrong.append(f"p99 is {ratio:.2f} times its quiet value, more than {arguments.most_ratio:g}")
     if result["slow"]["held"] < 0.8 * arguments.clients:
@@ -186,9 +231,10 @@ def judge(result, arguments):
 def report(result):
     yield "| good clients | requests | failed | p50 | p99 | longest |"
     yield "| --- | ---: | ---: | ---: | ---: | ---: |"
-    for when in ("quiet", "siege"):
+    for when, name in (("quiet", "quiet"), ("siege", "under siege"), ("quiet_direct", "quiet, without Lintel"),
+                       ("siege_direct", "under siege, without Lintel")):
         row = result[when]
-        yield (f"| {when} | {row['completed']} | {row['errors']} | {row['p50_us'] / 1000:.2f} ms "
+        yield (f"| {name} | {row['completed']} | {row['errors']} | {row['p50_us'] / 1000:.2f} ms "
                f"| {row['p99_us'] / 1000:.2f} ms | {row['max_us'] / 1000:.1f} ms |")
     yield ""
     yield "| slow clients | opened | dropped | longest life |"
@@ -198,7 +244,9 @@ def report(result):
         yield f"| {kind} | {row['opened']} | {row['dropped']} | {row['longest_s']:.1f} s |"
     yield ""
     yield f"Slow clients connected at a time: {result['slow']['held']:.0f}."
-    yield f"p99 under siege is {result['siege']['p99_us'] / result['quiet']['p99_us']:.2f} times the quiet one."
+    yield (f"p99 under siege is {result['siege']['p99_us'] / result['quiet']['p99_us']:.2f} times the quiet one; "
+           f"{ratio_of(result):.2f} without what grew without Lintel too.")
+    yield f"Lintel used {100 * result['busy']:.0f}% of its core."
     yield (f"Memory {result['rss_before'] / 2**20:.0f} MiB before, {result['rss_peak'] / 2**20:.0f} MiB at most; "
            f"{result['files_peak']} open files at most.")
     yield "Limits reached: " + ", ".join(f"{name} {count}" for name, count in result["limits"].items()) + "."

@@ -181,19 +181,21 @@ class Slow {
     epoll_ctl(epoll_, EPOLL_CTL_MOD, client.fd, &event);
   }
 
-  /// Opened again at its next turn.
+  /// Opened again at once; at its next turn where it did not live for a second, so as not to spin.
   void drop(std::size_t index) {
     Client& client = clients_[index];
+    double lived = 0;
     if (client.connected) {
       --connected_;
+      lived = std::chrono::duration<double>(Clock::now() - client.begin).count();
       Figures& figures = figures_[kind_of(index)];
       ++figures.dropped;
-      figures.longest =
-          std::max(figures.longest, std::chrono::duration<double>(Clock::now() - client.begin).count());
+      figures.longest = std::max(figures.longest, lived);
     }
     close(client.fd);
     client.fd = -1;
     client.connected = false;
+    if (lived >= 1) open(index);
   }
 
   void report() const {
