@@ -68,7 +68,8 @@ World::World(const Step& scene) : worker(1 + scene.op % 2, upstream_options(scen
   pool.retry.attempts = 1 + scene.e / 4 % 3;
   asks_again = scene.e >= 128;
   if (asks_again) {
-    pool.retry.on = {"connect-failure", "dead-connection", "reset", "timeout", "bad-response"};
+    // 413: what servers here say before they have the whole request.
+    pool.retry.on = {"connect-failure", "dead-connection", "reset", "timeout", "bad-response", "413"};
     pool.retry.budget = 100;
   }
   pool.timeouts.tunnel_idle = 30s;
