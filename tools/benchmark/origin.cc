@@ -2,7 +2,7 @@
 // so that the core it shares with the load generator is not what limits a proxy.
 //
 //   origin [SEGMENT]  listens on a free port of 127.0.0.1, prints the port, serves until standard input
-//                     closes; sends segments of at most so many bytes
+//                     closes; sends segments of at most so many bytes, few of them at a time
 //
 // The last segment of the path names the answer: /128, /16k, /1m, /16m are bodies of that size; /echo answers
 // with the head of the request. A request body is read whole and summed; its sum is in the answer's
@@ -80,7 +80,12 @@ class Origin {
 
   int listen_on_loopback(int segment) {
     listener_ = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    if (segment > 0) setsockopt(listener_, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment);
+    if (segment > 0) {
+      setsockopt(listener_, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment);
+      // Thousands of answers that nobody takes must not fill the kernel's memory for TCP from this end.
+      const int buffer = 65536;
+      setsockopt(listener_, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
+    }
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);

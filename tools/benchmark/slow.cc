@@ -73,8 +73,9 @@ class Slow {
 
   void run() {
     // The clients' turns are spread over the interval; a turn also opens what was dropped.
+    // There are many slices, as clients that know nothing of each other do not come in groups.
     const std::size_t slices =
-        std::max<std::size_t>(1, static_cast<std::size_t>(options_.interval.count() / 2));
+        std::max<std::size_t>(1, static_cast<std::size_t>(options_.interval.count() * 5));
     auto next = Clock::now();
     const auto begin = next;
     for (std::size_t slice = 0;; slice = (slice + 1) % slices) {
@@ -85,7 +86,7 @@ class Slow {
       const double all = static_cast<double>(clients_.size());
       const auto here = static_cast<std::size_t>(std::min(come, 1.0) * all);
       for (std::size_t i = slice; i < here; i += slices) take_turn(i);
-      next += options_.interval / slices;
+      next += std::chrono::nanoseconds(options_.interval) / slices;
       if (ready_) {
         connected_sum_ += connected_;
         ++samples_;
@@ -153,14 +154,15 @@ class Slow {
   bool handle_events(Clock::time_point deadline) {
     std::array<epoll_event, 512> events;
     for (;;) {
-      const auto left = std::chrono::duration_cast<milliseconds>(deadline - Clock::now()).count();
-      const int count = epoll_wait(epoll_, events.data(), events.size(),
-                                   static_cast<int>(std::clamp<std::int64_t>(left, 0, 1000)));
+      const std::int64_t left = std::max<std::int64_t>(
+          std::chrono::duration_cast<std::chrono::nanoseconds>(deadline - Clock::now()).count(), 0);
+      const timespec wait{left / 1'000'000'000, left % 1'000'000'000};
+      const int count = epoll_pwait2(epoll_, events.data(), events.size(), &wait, nullptr);
       for (int i = 0; i < count; ++i) {
         if (events[i].data.u64 == clients_.size()) return false;
         on_event(events[i].data.u64, events[i].events);
       }
-      if (left <= 0) return true;
+      if (left == 0) return true;
     }
   }
 
