@@ -83,7 +83,7 @@ def test_a_killed_server_is_ejected_and_comes_back(start, origin):
             eventually(lambda: clients.bodies[b"real\n"] > before + load(50), "the server is used again")
     # GET is safe to repeat while nothing was answered; what broke off within an answer cannot be.
     assert set(clients.statuses) <= {200, 502, "cut"}, clients.statuses
-    assert clients.statuses[502] + clients.statuses["cut"] <= 4
+    assert clients.statuses[502] + clients.statuses["cut"] <= 2 * clients.count  # It was killed twice.
     out = [back - gone for gone, back in zip(times_logged(lintel, "ejected for"), times_logged(lintel, "back after"))]
     assert 0.9 < out[0] < 5 and 1.9 < out[1] < 6, out  # The clocks of workers turn with their loops; busy machines wait.
     line = next(line for line in lintel.stderr().splitlines() if "ejected for 1s" in line)
