@@ -73,20 +73,21 @@ build() {
 
 # unit_tests PRESET: every test program of build/PRESET; what failed runs once more, for a log that ends with it.
 unit_tests() {
-  timeout 600 ctest --test-dir "build/$1" --no-tests=error --verbose --timeout 300 && return
+  timeout 600 ctest --test-dir "build/$1" --no-tests=error --verbose --timeout 300 -j "$jobs" && return
   timeout 600 ctest --test-dir "build/$1" --rerun-failed --output-on-failure --timeout 300
   return 1
 }
 
-# end_to_end PRESET [pytest arguments]: the tests of tests/e2e against build/PRESET/lintel. Those that fail are run once
-# more: a test that then passes is one to be mended, but says nothing against the program.
+# end_to_end PRESET [pytest arguments]: the tests of tests/e2e against build/PRESET/lintel, a file at a time on each core:
+# mostly they wait. Those that fail are run once more, one after the other: a test that then passes is one to be mended,
+# but says nothing against the program.
 end_to_end() {
   local preset=$1
   shift
   local run=(timeout 900 "$python" -m pytest -o "cache_dir=$PWD/$logs/pytest-$preset" --color=no -rfE --durations=5 tests/e2e
     "$@")
   rm -rf "$logs/pytest-$preset"
-  LINTEL="$PWD/build/$preset/lintel" "${run[@]}" && return
+  LINTEL="$PWD/build/$preset/lintel" "${run[@]}" -n "$jobs" --dist loadfile && return
   echo "FLAKY unless they fail again:"
   LINTEL="$PWD/build/$preset/lintel" "${run[@]}" --last-failed --last-failed-no-failures none
 }
