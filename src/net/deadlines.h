@@ -40,11 +40,11 @@ class Deadline {
   void* owner_;
 };
 
-/// All deadlines of one loop: a wheel of 1,024 slots of 10 ms. What lies further away waits in the last slot
+/// All deadlines of one loop: a wheel of 4,096 slots of 2 ms. What lies further away waits in the last slot
 /// and is put off again when that comes round.
 class Deadlines {
  public:
-  static constexpr Nanos kTick = 10'000'000;
+  static constexpr Nanos kTick = 2'000'000;
 
   explicit Deadlines(Nanos now) noexcept;
   Deadlines(const Deadlines&) = delete;
@@ -59,7 +59,7 @@ class Deadlines {
   [[nodiscard]] Nanos next() const noexcept;
 
  private:
-  static constexpr std::size_t kSlots = 1024;
+  static constexpr std::size_t kSlots = 4096;
 
   void insert(Deadline& deadline) noexcept;
   void run_slot(std::size_t slot, Nanos now);
