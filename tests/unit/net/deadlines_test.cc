@@ -91,7 +91,7 @@ TEST_CASE("next leads to every deadline without missing or spinning") {
       CHECK(fired == 1);
       CHECK(now >= at);
       CHECK(now <= at + kTick);
-      CHECK(steps <= horizon / (10 * kSecond) + 2);
+      CHECK(steps <= horizon / (8 * kSecond) + 2);
     }
   }
 }
