@@ -36,6 +36,8 @@ class Clients:
                     self.slowest = max(self.slowest, time.monotonic() - begun)
                     self.statuses[answer.status] += 1
                     self.bodies[answer.body] += 1
+                    if answer.headers.get("connection") == "close":  # As after requests_per_connection.
+                        break
 
     def more(self, count):
         """Waits until there are so many more answers; returns what they were."""

@@ -75,9 +75,8 @@ TEST_CASE("SRV weights stay within what a configuration may say, and none become
                                     {"c.test", 1, "10.0.0.3", 0, 1}};
   const auto find = [&](const Name&) { return &known; };
   std::vector<std::uint32_t> weights;
-  for (const config::Server& server :
-       expand(written("{srv: _http._tcp.api.test}"), {}, find)->config.pools[0].servers)
-    weights.push_back(server.weight);
+  const auto expanded = expand(written("{srv: _http._tcp.api.test}"), {}, find);
+  for (const config::Server& server : expanded->config.pools[0].servers) weights.push_back(server.weight);
   CHECK(weights == std::vector<std::uint32_t>{1000, 500, 1});
 }
 
