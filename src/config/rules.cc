@@ -387,7 +387,9 @@ constexpr Rule kRules[] = {
      "sticky is for pools of http listeners; same_site: none needs secure, and a sticky pool with one server "
      "gives a warning.",
      rule::sticky_fits},
-    {"queue_has_use", "A queue in a pool without max_connections, health_check and servers_file gives a warning.", rule::queue_has_use},
+    {"queue_has_use",
+     "A queue in a pool without max_connections, health_check and servers_file gives a warning.",
+     rule::queue_has_use},
     {"check_fits_type", "A health check has only settings that its type knows.", rule::check_fits_type},
     {"check_is_complete",
      "An exec check has a command; an http check names its host by host; servers on Unix sockets have no "

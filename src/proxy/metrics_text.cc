@@ -277,8 +277,7 @@ void add_pools(Page& page, const StatsTotal& total) {
   page.histogram("lintel_upstream_ttfb_seconds",
                  "From a request sent to the first byte of the server's answer.");
   for (const auto& [name, sum] : total.pools) page.histogram_sample({{"pool", name}}, sum.first_byte);
-  page.gauge("lintel_pool_queue_depth",
-             "Requests and sessions that wait for a place with a server.");
+  page.gauge("lintel_pool_queue_depth", "Requests and sessions that wait for a place with a server.");
   for (const auto& [name, sum] : total.pools) page.signed_sample({{"pool", name}}, sum.waiting);
   page.histogram("lintel_pool_queue_seconds",
                  "Time that requests and sessions waited for a place, if they did.");
