@@ -9,6 +9,10 @@
 namespace lintel::pool {
 namespace {
 
+/// Workers' clocks turn with their loops: who has returned for one may still be ejected for another, which
+/// must not see more ejected than the greatest share.
+constexpr Nanos kClockSkew = 100'000'000;
+
 std::string words(Nanos duration) {
   return config::format_duration(
       std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::nanoseconds(duration)));
@@ -48,9 +52,9 @@ bool Pool::may_eject(std::uint32_t server, Nanos now) const noexcept {
     if (candidates_[i].full_weight == 0) continue;
     ++members;
     if (i == server) continue;
-    if (shared.ejected_until() > now) {
-      ++ejected;
-    } else if (shared.is_available(now)) {
+    const Nanos until = shared.ejected_until();
+    if (until != 0 && until + kClockSkew > now) ++ejected;
+    if (shared.is_available(now)) {
       const bool shut = config_.circuit_breaker.server && shared.breaker.state(now) != Breaker::State::closed;
       leaves_one |= !shut;
     }

@@ -139,6 +139,21 @@ TEST_CASE_FIXTURE(Fixture, "outlier: never more than the greatest share, and nev
   CHECK_FALSE(is_ejected(*pool, 4));
 }
 
+TEST_CASE_FIXTURE(Fixture,
+                  "outlier: a worker whose clock is late sees no more than the greatest share either") {
+  add_servers(3);
+  const auto pool = make();
+  fail(*pool, 0, 5);
+  const Nanos back = server(*pool, 0).ejected_until();
+  REQUIRE(back > clock.now());
+  clock.advance(std::chrono::nanoseconds(back - clock.now()));
+  fail(*pool, 1, 10);
+  CHECK_FALSE(is_ejected(*pool, 1));  // Elsewhere the first may not be back yet.
+  clock.advance(100ms);
+  fail(*pool, 1, 5);
+  CHECK(is_ejected(*pool, 1));
+}
+
 TEST_CASE_FIXTURE(Fixture, "outlier: the last one is the last that can be used") {
   add_servers(3);
   add("10.0.0.4:80", 0);
