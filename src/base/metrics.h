@@ -61,8 +61,8 @@ class Histogram {
 
  private:
   const std::array<std::int64_t, N>& bounds_;
-  std::array<Counter, N + 1> buckets_{};
   Counter sum_;
+  std::array<Counter, N + 1> buckets_{};
 };
 
 /// Durations in nanoseconds over kDurationBounds.

@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -29,6 +30,16 @@ namespace {
 constexpr int kMostUnsent = 128 * 1024;
 /// The same where much comes at a time (BulkRoom).
 constexpr int kMostUnsentOfBulk = 1024 * 1024;
+
+/// recv(2) and send(2) without libc's cancellation points: no thread here is canceled, and in a process of
+/// more than one thread each call pays for them.
+ssize_t receive(int fd, std::span<char> out, int flags) noexcept {
+  return syscall(SYS_recvfrom, fd, out.data(), out.size(), flags, nullptr, nullptr);
+}
+
+ssize_t send_some(int fd, const iovec& part, int flags) noexcept {
+  return syscall(SYS_sendto, fd, part.iov_base, part.iov_len, flags, nullptr, 0);
+}
 
 }  // namespace
 
@@ -55,7 +66,7 @@ SocketStream::~SocketStream() {
 ssize_t SocketStream::try_read(std::span<char> out) noexcept {
   if (!readable_) return -EAGAIN;
   for (;;) {
-    const ssize_t n = recv(fd_, out.data(), out.size(), 0);
+    const ssize_t n = receive(fd_, out, 0);
     if (n > 0) {
       // A short read has emptied the socket; the next byte is an event of its own (epoll(7)).
       if (static_cast<std::size_t>(n) < out.size() && !ended_) readable_ = false;
@@ -75,7 +86,7 @@ ssize_t SocketStream::try_peek(std::span<char> out, std::size_t known) noexcept 
   if (!readable_) return -EAGAIN;
   ssize_t n = 0;
   do {
-    n = recv(fd_, out.data(), out.size(), MSG_PEEK);
+    n = receive(fd_, out, MSG_PEEK);
   } while (n < 0 && errno == EINTR);
   if (n < 0) return -errno;
   // Every packet is an event of its own, also while bytes before it lie unread.
@@ -88,7 +99,7 @@ ssize_t SocketStream::try_write(std::span<const iovec> parts) noexcept {
   for (;;) {
     ssize_t n = 0;
     if (parts.size() == 1) {
-      n = send(fd_, parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL | more_);
+      n = send_some(fd_, parts[0], MSG_NOSIGNAL | more_);
     } else {
       msghdr message{};
       message.msg_iov = const_cast<iovec*>(parts.data());

@@ -176,7 +176,7 @@ void complete_head(const Exchange& ex, http::ResponseHead& head) {
   // RFC 9110, 6.6.1: who receives a response without Date adds the time at which it came.
   if (!head.fields.find(http::FieldId::date)) head.fields.add("Date", ex.worker.workspace.http_date());
   if (!ex.record.set_cookie.empty()) head.fields.add("Set-Cookie", ex.record.set_cookie);
-  if (!ex.route.hsts.empty() && ex.record.scheme == "https") {
+  if (ex.record.scheme == "https" && !ex.route.hsts.empty()) {
     head.fields.set("Strict-Transport-Security", ex.route.hsts);
   }
   if (!ex.route.proxy_status.empty()) add_received_status(head.fields, ex.route.proxy_status, head.status);

@@ -95,9 +95,9 @@ void explain_retries(const RouteContext& route, const PoolContext& pool, const h
     told.hedge = "another server after " + config::format_duration(retry.hedge.after);
     if (retry.hedge.most > 1) told.hedge += ", up to " + std::to_string(retry.hedge.most);
   }
-  if (route.mirror) {
+  if (route.mirror()) {
     told.mirror =
-        route.mirror->pool.config().name + " (" + std::to_string(route.config->mirror->share) + "%)";
+        route.mirror()->pool.config().name + " (" + std::to_string(route.config->mirror->share) + "%)";
   }
 }
 
@@ -126,13 +126,13 @@ void explain_pool(WorkerContext& worker, const RouteContext& route, const PoolCo
                   const http::RequestHead& request, std::string_view client, Explanation& told) {
   told.pool = pool.pool.config().name;
   std::uint64_t before = 0;
-  for (const SplitPart& part : route.split) {
+  for (const SplitPart& part : route.split()) {
     told.pools.push_back(part.pool->pool.config().name + " (" + std::to_string(part.up_to - before) + " of " +
-                         std::to_string(route.split.back().up_to) + ")");
+                         std::to_string(route.split().back().up_to) + ")");
     before = part.up_to;
   }
-  told.pool_is_certain = route.split.size() < 2;
-  if (route.fallback) told.fallback = route.fallback->pool.config().name;
+  told.pool_is_certain = route.split().size() < 2;
+  if (route.fallback()) told.fallback = route.fallback()->pool.config().name;
   pool::PickContext context{.tried = {}, .now = worker.loop.now()};
   auto& servers = const_cast<pool::Pool&>(pool.pool);
   for (std::uint32_t i = 0; i < pool.pool.servers().size(); ++i) {
@@ -176,9 +176,10 @@ void explain_forwarding(WorkerContext& worker, const RouteContext& route, http::
   if (request.has_query) told.forwarded_target.append("?").append(request.text(request.query));
   explain_pool(worker, route, pool, request, facts.client_ip, told);
   // With a key chance has no part in it, unless the request has nothing of what the key is made of.
+  if (route.split().empty()) return;
   const route::RequestView view = facts.view();
   worker.scratch.clear();
-  route.split_key.append_to(worker.scratch, facts.values(view));
+  route.actions->split_key.append_to(worker.scratch, facts.values(view));
   if (!worker.scratch.empty()) told.pool_is_certain = true;
 }
 

@@ -165,7 +165,7 @@ Task<AttemptResult> try_servers(Attempts& at) {
 /// Whether the route's fallback gets a request that ended so.
 bool falls_back(const Attempts& at, const AttemptResult& result) noexcept {
   if (result.answered || at.active.cut || (result.reached && !has_no_place(result.reason))) return false;
-  const PoolContext* fallback = at.route.fallback;
+  const PoolContext* fallback = at.route.fallback();
   return fallback && fallback != at.pool && (!at.sent || at.repeatable) && at.body.can_begin();
 }
 
@@ -178,7 +178,7 @@ void keep_body(Attempts& at, bool mirrored) noexcept {
 
 /// Whether a copy of the request is to go to the route's mirror.
 bool is_mirrored(const Attempts& at) noexcept {
-  return at.route.mirror && at.transaction.request.upgrade.size == 0 &&
+  return at.route.mirror() && at.transaction.request.upgrade.size == 0 &&
          falls_in(at.route.config->mirror->share, at.worker.workspace.random);
 }
 
@@ -221,7 +221,7 @@ Task<void> forward(WorkerContext& worker, const RouteContext& route, PoolContext
   AttemptResult result = co_await try_servers(at);
   if (falls_back(at, result)) {
     count_retry(at, result.reason);
-    at.turn_to(*route.fallback);
+    at.turn_to(*route.fallback());
     result = co_await try_servers(at);
   }
   deadline.stop();

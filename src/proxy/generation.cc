@@ -87,8 +87,9 @@ std::string hsts_value(const config::HttpsOnly& settings) {
   return value;
 }
 
-RouteContext build_route(const config::Listener& listener, const std::string& name, const std::string& pool,
+RouteContext build_route(const ListenerContext& context, const std::string& name, const std::string& pool,
                          const Generation& generation, WorkerContext& worker) {
+  const config::Listener& listener = context.config;
   RouteContext route;
   route.name = name;
   route.pool = pool.empty() ? nullptr : find_pool(generation, pool);
@@ -99,32 +100,40 @@ RouteContext build_route(const config::Listener& listener, const std::string& na
   }
   route.body_limit = listener.limits.body_size.value;
   if (listener.proxy_status) route.proxy_status = listener.server_name;
-  if (listener.https_only) route.hsts = hsts_value(*listener.https_only);
+  route.hsts = context.hsts;
   return route;
 }
 
+/// Whether nothing but the pool says what becomes of the route's requests.
+bool only_passes_on(const config::Route& route) {
+  return route.split.empty() && route.fallback.empty() && !route.retry && !route.mirror && !route.fault &&
+         !route.rewrite && route.headers == config::RouteHeaders{};
+}
+
 /// What only routes of http listeners have.
-void build_actions(const config::Route& route, const Generation& generation, RouteContext& added) {
+std::unique_ptr<const RouteActions> build_actions(const config::Route& route, const Generation& generation) {
+  if (only_passes_on(route)) return nullptr;
+  auto actions = std::make_unique<RouteActions>();
   std::string why;
   std::uint64_t sum = 0;
   for (const config::SplitPool& part : route.split) {
     sum += part.weight;
-    if (part.weight != 0) added.split.push_back({find_pool(generation, part.pool), sum});
+    if (part.weight != 0) actions->split.push_back({find_pool(generation, part.pool), sum});
   }
-  if (!added.split.empty()) added.pool = added.split.front().pool;
-  added.split_key = route::Template::compile(route.split_key, route::Template::For::request, why).value();
-  if (!route.fallback.empty()) added.fallback = find_pool(generation, route.fallback);
+  actions->split_key = route::Template::compile(route.split_key, route::Template::For::request, why).value();
+  if (!route.fallback.empty()) actions->fallback = find_pool(generation, route.fallback);
   if (route.retry) {
-    added.retry.emplace(*route.retry);
+    actions->retry.emplace(*route.retry);
     route.for_each_pool([&](const std::string& name) {
-      if (PoolContext* pool = find_pool(generation, name)) pool->uses_budget |= added.retry->use_budget();
+      if (PoolContext* pool = find_pool(generation, name)) pool->uses_budget |= actions->retry->use_budget();
     });
   }
-  if (route.mirror) added.mirror = find_pool(generation, route.mirror->pool);
-  if (route.fault) added.fault_match.emplace(route.fault->match.value_or(config::Match{}));
-  if (route.rewrite) added.rewrite = route::Rewrite(*route.rewrite, route.match);
-  added.request_edits = route::HeaderEdits(route.headers.request, route::Template::For::request);
-  added.response_edits = route::HeaderEdits(route.headers.response, route::Template::For::response);
+  if (route.mirror) actions->mirror = find_pool(generation, route.mirror->pool);
+  if (route.fault) actions->fault_match.emplace(route.fault->match.value_or(config::Match{}));
+  if (route.rewrite) actions->rewrite = route::Rewrite(*route.rewrite, route.match);
+  actions->request_edits = route::HeaderEdits(route.headers.request, route::Template::For::request);
+  actions->response_edits = route::HeaderEdits(route.headers.response, route::Template::For::response);
+  return actions;
 }
 
 std::unique_ptr<ListenerContext> build_listener(const config::Listener& config, const Generation& generation,
@@ -132,14 +141,18 @@ std::unique_ptr<ListenerContext> build_listener(const config::Listener& config, 
   auto context = std::make_unique<ListenerContext>(config, server_settings(config));
   context->tls = generation.snapshot->tls.listener(config.name);
   context->stats = worker.stats.listener(config.name);
+  if (config.https_only) context->hsts = hsts_value(*config.https_only);
+  context->routes.reserve(config.routes.size() + 1);
   for (const config::Route& route : config.routes) {
     RouteContext& added =
-        context->routes.emplace_back(build_route(config, route.name, route.pool, generation, worker));
+        context->routes.emplace_back(build_route(*context, route.name, route.pool, generation, worker));
     added.config = &route;
     if (route.body_size) added.body_limit = route.body_size->value;
-    build_actions(route, generation, added);
+    if (route.timeouts != config::RouteTimeouts{}) added.own_timeouts = &route.timeouts;
+    added.actions = build_actions(route, generation);
+    if (added.actions && !added.actions->split.empty()) added.pool = added.actions->split.front().pool;
   }
-  context->routes.push_back(build_route(config, config.pool, config.pool, generation, worker));
+  context->routes.push_back(build_route(*context, config.pool, config.pool, generation, worker));
   return context;
 }
 
@@ -147,11 +160,11 @@ std::unique_ptr<ListenerContext> build_listener(const config::Listener& config, 
 
 config::PoolTimeouts RouteContext::timeouts(const PoolContext& of) const noexcept {
   config::PoolTimeouts timeouts = of.pool.config().timeouts;
-  if (!config) return timeouts;
-  timeouts.first_byte = config->timeouts.first_byte.value_or(timeouts.first_byte);
-  timeouts.idle = config->timeouts.idle.value_or(timeouts.idle);
-  timeouts.tunnel_idle = config->timeouts.tunnel_idle.value_or(timeouts.tunnel_idle);
-  timeouts.total = config->timeouts.total.value_or(timeouts.total);
+  if (!own_timeouts) return timeouts;
+  timeouts.first_byte = own_timeouts->first_byte.value_or(timeouts.first_byte);
+  timeouts.idle = own_timeouts->idle.value_or(timeouts.idle);
+  timeouts.tunnel_idle = own_timeouts->tunnel_idle.value_or(timeouts.tunnel_idle);
+  timeouts.total = own_timeouts->total.value_or(timeouts.total);
   return timeouts;
 }
 

@@ -28,7 +28,7 @@ net::Task<void> send_local(WorkerContext& worker, const RouteContext& route,
   if (!reply.field_name.empty()) head->fields.add(reply.field_name, reply.field_value);
   record.status = reply.status;
   edit_response(head->fields, route, record, worker.scratch);
-  if (!route.hsts.empty() && record.scheme == "https")
+  if (record.scheme == "https" && !route.hsts.empty())
     head->fields.set("Strict-Transport-Security", route.hsts);
   if (!route.proxy_status.empty()) add_own_status(head->fields, route.proxy_status, record.end_reason);
   const bool send_body = head->has_body && transaction.request.method != http::Method::head;

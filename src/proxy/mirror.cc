@@ -16,7 +16,7 @@ struct Mirrors::Copy {
   Copy(Mirrors& owner, const Original& original)
       : generation(original.generation),
         route(original.route),
-        pool(*original.route.mirror),
+        pool(*original.route.mirror()),
         timeouts(original.route.timeouts(pool)),
         next(std::exchange(owner.first_, this)),
         link(&owner.first_) {

@@ -30,9 +30,10 @@ struct Relay {
   net::Loop& loop;
   Nanos idle;
   const bool& cut;
-  Nanos last_bytes;  ///< In either direction.
-  Nanos probe_at;    ///< From then on dead peers are looked for; kNever: they are.
-  int writes = 0;    ///< Directions that wait for their receiver.
+  Nanos last_bytes;          ///< In either direction.
+  Nanos probe_at;            ///< From then on dead peers are looked for; kNever: they are.
+  int writes = 0;            ///< Directions that wait for their receiver.
+  bool half_closed = false;  ///< One direction is over.
   RelayOutcome outcome;
 
   [[nodiscard]] bool over() noexcept {
@@ -159,7 +160,9 @@ Task<void> pass(Relay& relay, RelayEnd from, net::Stream& to) {
       co_return;
     }
     if (*got == 0) {
-      to.shutdown_write();
+      // The second end of two plain sockets is their closing, which comes next.
+      if (!relay.half_closed || !way.can_splice) to.shutdown_write();
+      relay.half_closed = true;
       co_return;
     }
     alive = co_await deliver(way, *got);

@@ -97,10 +97,10 @@ struct alignas(64) ListenerStats {
 
 struct alignas(64) RouteStats {
   KeyedCounters requests;  ///< By request_key.
-  DurationHistogram duration;
+  Gauge in_flight;
   Counter request_bytes;  ///< Body bytes.
   Counter response_bytes;
-  Gauge in_flight;
+  DurationHistogram duration;
   std::array<Counter, kMirroredCount> mirrored;
 
   /// Counts what became of a request that was to be copied.

@@ -21,7 +21,9 @@ ROOT = Path(__file__).resolve().parents[2]
 LOAD_CORE = 1
 PEERS = ("haproxy", "nginx")
 PROGRAMS = {"haproxy": "/usr/sbin/haproxy", "nginx": "/usr/sbin/nginx"}
-NOISE = 0.07
+NOISE = 0.05
+ROUNDS, QUICK_ROUNDS = 41, 9
+IDLE_ROUNDS = 5  # of workloads that start a process for each
 
 
 def say(text):
@@ -109,17 +111,16 @@ def measure(workload, names, arguments, origin_port, folder, load):
 
     running = {}
     try:
-        requests = max(1, workload.requests // (3 if arguments.quick else 1)) if workload.requests else 0
         if not workload.idle:
             for name in names:
                 running[name] = start(name)
-                run_load(load, workload, running[name], max(1, requests // 4))  # warm-up, not counted
-        for number in range(arguments.rounds):
+                run_load(load, workload, running[name], workload.requests)  # warm-up, not counted
+        for number in range(min(arguments.rounds, IDLE_ROUNDS) if workload.idle else arguments.rounds):
             turn = number % len(names)
             for name in names[turn:] + names[:turn]:
                 if workload.idle:  # a fresh process: memory that an earlier round freed would hide growth
                     running[name] = start(name)
-                rounds[name].append(run_load(load, workload, running[name], requests))
+                rounds[name].append(run_load(load, workload, running[name], workload.requests))
                 if workload.idle:
                     running.pop(name).stop()
     finally:
@@ -127,14 +128,17 @@ def measure(workload, names, arguments, origin_port, folder, load):
             proxy.stop()
     if workload.variant == "access-log":
         for proxy in running.values():
-            missing = requests * arguments.rounds - proxy.logged_lines()
+            missing = workload.requests * arguments.rounds - proxy.logged_lines()
             if missing > 0:
                 raise RuntimeError(f"{proxy.name} left {missing} requests out of its access log")
     return rounds
 
 
 def summarize(workload, rounds):
-    """Medians and spreads per proxy, and how Lintel stands against the better peer."""
+    """Medians and spreads per proxy, and how Lintel stands against the better peer.
+
+    The ratio is the median of those of each round: what slowed a round down slowed all three proxies.
+    """
     row = {"workload": workload.name, "help": workload.help, "target": workload.target, "proxies": {}}
     for name, figures in rounds.items():
         entry = {key: statistics.median(f[key] for f in figures) for key in figures[0]}
@@ -142,16 +146,18 @@ def summarize(workload, rounds):
         values = [f[key] for f in figures]
         if workload.idle:
             entry["rss_each_kib"] = entry["rss_grown_kib"] / workload.connections
-        entry["spread"] = (max(values) - min(values)) / statistics.median(values) if statistics.median(values) else 0
+        lower, median, upper = statistics.quantiles(values, n=4) if len(values) > 1 else values * 3
+        entry["spread"] = (upper - lower) / 2 / median if median else 0
         row["proxies"][name] = entry
     if "lintel" in row["proxies"]:
         lintel = row["proxies"]["lintel"]
         if workload.idle:
             row["ok"] = lintel["rss_each_kib"] <= workload.target
         else:
-            peers = [row["proxies"][peer]["cpu_us"] for peer in PEERS if peer in row["proxies"]]
-            if peers:
-                row["ratio"] = lintel["cpu_us"] / min(peers)
+            ratios = [statistics.median(own["cpu_us"] / its["cpu_us"] for own, its in zip(rounds["lintel"], rounds[peer]))
+                      for peer in PEERS if peer in rounds]
+            if ratios:
+                row["ratio"] = max(ratios)
                 row["ok"] = row["ratio"] <= workload.target
     return row
 
@@ -168,7 +174,7 @@ def cpu_table(rows, names):
     for row in rows:
         if "idle" in row["workload"]:
             continue
-        cells = [f"{p['cpu_us']:.1f} ±{p['spread'] * 50:.0f}%" for p in (row["proxies"][name] for name in names)]
+        cells = [f"{p['cpu_us']:.1f} ±{p['spread']:.0%}" for p in (row["proxies"][name] for name in names)]
         ratio = f"{row['ratio']:.2f}" if "ratio" in row else "–"
         yield f"| {row['help']} | " + " | ".join(cells) + f" | {ratio} | {row['target']:.2f} | {verdict(row)} |"
     for row in rows:
@@ -203,12 +209,12 @@ def surroundings(arguments):
     parts = [f"haproxy {version_of(PROGRAMS['haproxy'], '-v')}", f"nginx {version_of(PROGRAMS['nginx'], '-v')}"]
     return (f"{datetime.date.today()}, {cpu.group(1).strip() if cpu else platform.machine()}, {os.cpu_count()} CPUs, "
             f"Linux {platform.release()}, {', '.join(parts)}; {arguments.rounds} interleaved rounds, medians, "
-            "± half the spread")
+            "± half the distance of the quartiles")
 
 
 def print_tables(rows, names, arguments):
     print(f"{surroundings(arguments)}.\n")
-    print("CPU µs of the proxy per request, 1 worker on its own core; ratio to the better peer:\n")
+    print("CPU µs of the proxy per request, 1 worker on its own core; ratio to the better peer, round by round:\n")
     print("\n".join(cpu_table(rows, names)))
     print(f"\nDifferences under {NOISE:.0%} are ties. Requests per second at how much of the proxy's core, p50 / p99 latency, RSS:\n")
     print("\n".join(speed_table(rows, names)))
@@ -217,16 +223,16 @@ def print_tables(rows, names, arguments):
 def parse_arguments():
     parser = argparse.ArgumentParser(prog="tools/bench", description=__doc__)
     known = [workload.name for workload in WORKLOADS]
-    parser.add_argument("--quick", action="store_true", help="3 rounds of a third of the requests")
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK_ROUNDS} rounds")
     parser.add_argument("--workload", nargs="+", metavar="NAME", choices=known, default=known,
                         help=f"only these: {', '.join(known)}")
-    parser.add_argument("--rounds", type=int, help="interleaved rounds per workload (7, or 3 with --quick)")
+    parser.add_argument("--rounds", type=int, help=f"interleaved rounds per workload ({ROUNDS})")
     parser.add_argument("--lintel", metavar="PATH", default=str(ROOT / "build" / "release" / "lintel"),
                         help="the program to measure, instead of build/release/lintel")
     parser.add_argument("--peers-only", action="store_true", help="without Lintel")
     parser.add_argument("--json", metavar="FILE", help="also write every round's figures there")
     arguments = parser.parse_args()
-    arguments.rounds = arguments.rounds or (3 if arguments.quick else 7)
+    arguments.rounds = arguments.rounds or (QUICK_ROUNDS if arguments.quick else ROUNDS)
     return arguments
 
 
