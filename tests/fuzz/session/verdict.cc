@@ -180,8 +180,7 @@ void Judge::check_repeated(const Served& served, std::size_t index, const Story&
     const Served& second = other_first ? served : *other.served;
     if (!is_idempotent(first.request.message().method)) fail("a request that may not be repeated was");
     if (world_.asks_again) {
-      const bool answered = first.begun && first.answer.valid && first.answer.benign &&
-                            first.next_piece == first.answer.pieces.size();
+      const bool answered = first.told && first.answer.valid && first.answer.benign;
       if (answered && !world_.servers[first.connection].disturbed)
         fail("a request was repeated though answered");
       continue;

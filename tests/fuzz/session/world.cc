@@ -28,10 +28,11 @@ net::MemoryPipeOptions pipe(std::uint8_t style) {
   return options;
 }
 
-/// The next request may follow as soon as the last byte of the answer is on its way.
+/// The next request may follow as soon as the last byte of the answer is on its way, which it never is to a
+/// proxy that has given up waiting.
 void note_told(const Server& server, Served& served) {
   const bool all = served.begun && served.next_piece == served.answer.pieces.size();
-  served.told = served.told || (all && !server.wire->sending());
+  served.told = served.told || (all && !server.wire->sending() && !server.wire->refused);
 }
 
 }  // namespace
