@@ -150,7 +150,7 @@ std::unique_ptr<ListenerContext> build_listener(const config::Listener& config, 
     if (route.body_size) added.body_limit = route.body_size->value;
     if (route.timeouts != config::RouteTimeouts{}) added.own_timeouts = &route.timeouts;
     added.actions = build_actions(route, generation);
-    if (added.actions && !added.actions->split.empty()) added.pool = added.actions->split.front().pool;
+    if (!added.split().empty()) added.pool = added.split().front().pool;
   }
   context->routes.push_back(build_route(*context, config.pool, config.pool, generation, worker));
   return context;

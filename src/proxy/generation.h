@@ -113,6 +113,7 @@ struct alignas(128) RouteContext {
   [[nodiscard]] PoolContext* fallback() const noexcept { return actions ? actions->fallback : nullptr; }
   [[nodiscard]] PoolContext* mirror() const noexcept { return actions ? actions->mirror : nullptr; }
 };
+static_assert(sizeof(RouteContext) == 128);
 
 /// A listener's part of a generation.
 struct ListenerContext {

@@ -208,8 +208,8 @@ def surroundings(arguments):
     cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
     parts = [f"haproxy {version_of(PROGRAMS['haproxy'], '-v')}", f"nginx {version_of(PROGRAMS['nginx'], '-v')}"]
     return (f"{datetime.date.today()}, {cpu.group(1).strip() if cpu else platform.machine()}, {os.cpu_count()} CPUs, "
-            f"Linux {platform.release()}, {', '.join(parts)}; {arguments.rounds} interleaved rounds, medians, "
-            "± half the distance of the quartiles")
+            f"Linux {platform.release()}, {', '.join(parts)}; {arguments.rounds} interleaved rounds "
+            f"({min(arguments.rounds, IDLE_ROUNDS)} of idle connections), medians, ± half the distance of the quartiles")
 
 
 def print_tables(rows, names, arguments):

@@ -1,7 +1,7 @@
 """What tools/bench measures: one row per workload, with the target that Lintel is to meet.
 
 `target` is the greatest allowed ratio of Lintel's CPU time per request to that of the better of haproxy and nginx. For
-idle connections it is KiB of resident memory each. Rounds are short, some 100 ms, and many: on a shared machine the
+idle connections it is KiB of resident memory each. Rounds are short, 100 to 500 ms, and many: on a shared machine the
 speed of a core changes from one second to the next, and proxies that take turns faster than that meet the same core.
 """
 
