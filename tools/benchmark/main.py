@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LOAD_CORE = 1
 PEERS = ("haproxy", "nginx")
 PROGRAMS = {"haproxy": "/usr/sbin/haproxy", "nginx": "/usr/sbin/nginx"}
-NOISE = 0.05
+NOISE = 0.07
 ROUNDS, QUICK_ROUNDS = 41, 9
 IDLE_ROUNDS = 5  # of workloads that start a process for each
 
