@@ -198,6 +198,10 @@ PeerState MemoryStream::peer_state() const noexcept {
   return link_->to(side_).at_end() ? PeerState::ended : PeerState::open;
 }
 
+bool MemoryStream::is_ending() const noexcept {
+  return link_->was_reset || link_->to(side_).end_arrived();
+}
+
 bool MemoryStream::is_writable() const noexcept {
   const Pipe& pipe = link_->from(side_);
   if (link_->was_reset || link_->is_alone() || pipe.ended()) return true;

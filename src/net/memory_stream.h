@@ -51,6 +51,7 @@ class MemoryStream final : public Stream, private IoHandler {
 
   [[nodiscard]] bool is_readable() const noexcept override;
   [[nodiscard]] PeerState peer_state() const noexcept override;
+  [[nodiscard]] bool is_ending() const noexcept override;
   [[nodiscard]] bool is_writable() const noexcept override;
   /// What the other end has not read.
   [[nodiscard]] std::size_t unacknowledged() const noexcept override;

@@ -57,7 +57,7 @@ SocketAddress SocketStream::peer() const noexcept {
 }
 
 SocketStream::~SocketStream() {
-  if (armed_) loop().forget(*this);
+  if (heard_ != 0) loop().forget(*this);
   // What is held back for the end goes out before it: where bytes are unread, close() would throw it away.
   if (more_ != 0) shutdown(fd_, SHUT_WR);
   close(fd_);
@@ -106,12 +106,12 @@ ssize_t SocketStream::try_write(std::span<const iovec> parts) noexcept {
       message.msg_iovlen = parts.size();
       n = sendmsg(fd_, &message, MSG_NOSIGNAL | more_);
     }
-    if (n >= 0) return n;
-    if (errno == EINTR) continue;
-    if (errno == EAGAIN) {
-      writable_ = false;
-      return -EAGAIN;
+    if (n >= 0) {
+      ack_held_ = false;
+      return n;
     }
+    if (errno == EINTR) continue;
+    if (errno == EAGAIN) return refused();
     // EPIPE alone says nothing of the other direction: the peer may have ended it well.
     if (errno != EPIPE) broken_ = errno;
     return -errno;
@@ -137,25 +137,40 @@ ssize_t SocketStream::try_splice_out(int pipe, std::size_t most) noexcept {
     n = splice(pipe, nullptr, fd_, nullptr, most, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
   } while (n < 0 && errno == EINTR);
   if (n >= 0) return n;
-  if (errno == EAGAIN) {
-    writable_ = false;
-  } else if (errno != EPIPE) {
-    broken_ = errno;
-  }
+  if (errno == EAGAIN) return refused();
+  if (errno != EPIPE) broken_ = errno;
   return -errno;
+}
+
+/// A write found no room: from now on, if not before, epoll tells of it. Returns -EAGAIN or what failed.
+ssize_t SocketStream::refused() noexcept {
+  writable_ = false;
+  const int err = heard_ == 0 ? 0 : hear(heard_ | EPOLLOUT);
+  return err == 0 ? -EAGAIN : -err;
+}
+
+int SocketStream::hear(std::uint32_t events) noexcept {
+  if (events == heard_) return 0;
+  const int err =
+      heard_ == 0 ? loop().watch(fd_, *this, events, order_) : loop().rewatch(fd_, *this, events, order_);
+  if (err == 0) heard_ = static_cast<std::uint16_t>(events);
+  return err;
 }
 
 int SocketStream::arm() noexcept {
   unheard_ = 0;
-  if (armed_ && !deaf_) return 0;
-  constexpr std::uint32_t kEverything = EPOLLIN | EPOLLOUT | EPOLLRDHUP;
-  const int err =
-      deaf_ ? loop().rewatch(fd_, *this, kEverything, order_) : loop().watch(fd_, *this, kEverything, order_);
-  if (err == 0) {
-    armed_ = true;
-    deaf_ = false;
-  }
-  return err;
+  if (ack_held_) release_ack();
+  // Each call tells at once of what is asked for and there already. Room to write, which is nearly always
+  // there, is only asked for by who has found none.
+  return hear(heard_ | EPOLLIN | EPOLLRDHUP | (writable_ ? 0U : std::uint32_t{EPOLLOUT}));
+}
+
+/// Nothing is to be written before something is read: the peer, who may speak first, is to learn that the
+/// connection stands.
+void SocketStream::release_ack() noexcept {
+  ack_held_ = false;
+  const int on = 1;
+  setsockopt(fd_, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
 }
 
 /// A sender that is ahead of what takes its bytes off: every packet of it would wake the loop for nothing.
@@ -166,7 +181,7 @@ bool SocketStream::is_unheard(std::uint32_t events) noexcept {
 }
 
 void SocketStream::on_io(std::uint32_t events) {
-  if (is_unheard(events)) deaf_ = loop().rewatch(fd_, *this, EPOLLOUT | EPOLLRDHUP, order_) == 0;
+  if (is_unheard(events)) static_cast<void>(hear(EPOLLRDHUP | (writable_ ? 0U : std::uint32_t{EPOLLOUT})));
   const bool failed = (events & (EPOLLERR | EPOLLHUP)) != 0;
   if (failed || (events & EPOLLRDHUP) != 0) ended_ = true;
   const bool in = failed || (events & (EPOLLIN | EPOLLRDHUP)) != 0;
@@ -196,6 +211,7 @@ std::size_t SocketStream::unacknowledged() const noexcept {
 }
 
 void SocketStream::shutdown_write() noexcept {
+  more_ = 0;
   shutdown(fd_, SHUT_WR);
 }
 
@@ -252,6 +268,10 @@ Task<Result<StreamPtr>> SocketConnector::connect(const SocketAddress& address, N
   if (address.family() != AF_UNIX) {
     const int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    // The last packet of the handshake waits for the first bytes, which follow at once, and goes with them
+    // (tcp(7); a packet of its own costs as much as they do).
+    const int off = 0;
+    setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof off);
   }
   auto stream = std::make_unique<SocketStream>(loop_, fd, address, Loop::Order::urgent);
   if (::connect(fd, address.get(), address.length()) != 0) {
@@ -269,6 +289,7 @@ Task<Result<StreamPtr>> SocketConnector::connect(const SocketAddress& address, N
     if (stream->ended_) getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &length);
     if (err != 0) co_return unexpected(connect_error(err));
     stream->set_write_timeout(kNever);
+    stream->ack_held_ = address.family() != AF_UNIX;
   }
   co_return StreamPtr(std::move(stream));
 }

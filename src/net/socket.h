@@ -32,6 +32,7 @@ class SocketStream final : public Stream, private IoHandler {
   [[nodiscard]] bool is_readable() const noexcept override { return readable_ && probe_readable(); }
   [[nodiscard]] bool probe_readable() const noexcept override;
   [[nodiscard]] PeerState peer_state() const noexcept override;
+  [[nodiscard]] bool is_ending() const noexcept override { return ended_; }
   [[nodiscard]] bool is_writable() const noexcept override { return writable_; }
   [[nodiscard]] std::size_t unacknowledged() const noexcept override;
   void shutdown_write() noexcept override;
@@ -52,13 +53,17 @@ class SocketStream final : public Stream, private IoHandler {
   [[nodiscard]] ssize_t try_splice_in(int pipe, std::size_t most) noexcept override;
   [[nodiscard]] ssize_t try_splice_out(int pipe, std::size_t most) noexcept override;
   [[nodiscard]] int arm() noexcept override;
+  [[nodiscard]] int hear(std::uint32_t events) noexcept;
+  [[nodiscard]] ssize_t refused() noexcept;
+  void release_ack() noexcept;
   void on_io(std::uint32_t events) override;
   [[nodiscard]] bool is_unheard(std::uint32_t events) noexcept;
 
   int fd_;
   Loop::Order order_;
-  bool armed_ = false;    ///< In the epoll set.
-  bool deaf_ = false;     ///< Told of no more bytes, until somebody waits.
+  bool ack_held_ = false;  ///< The peer has not been told yet that the connection stands.
+  /// What epoll tells of; 0: not in its set. Without EPOLLIN: of no more bytes, until somebody waits.
+  std::uint16_t heard_ = 0;
   bool readable_ = true;  ///< False once a read found nothing more; true again by an event.
   bool writable_ = true;
   /// The peer's end of stream or an error was seen by epoll: short reads prove nothing.

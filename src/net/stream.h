@@ -253,6 +253,9 @@ class Stream : public Pooled {
   [[nodiscard]] virtual bool probe_readable() const noexcept { return is_readable(); }
   /// Asks the kernel, also where bytes are still to be read (a system call or two).
   [[nodiscard]] virtual PeerState peer_state() const noexcept = 0;
+  /// Whether the end of what the peer sends, or a failure, is known to have come: who reads on finds it
+  /// without waiting. False says nothing.
+  [[nodiscard]] virtual bool is_ending() const noexcept { return false; }
   /// Whether a write waits.
   [[nodiscard]] bool is_writing() const noexcept { return writer_ != nullptr; }
   /// False when the last write was refused and no event has come since.

@@ -1,7 +1,9 @@
 #include "proxy/relay.h"
 
 #include <algorithm>
+#include <optional>
 #include <span>
+#include <utility>
 
 #include "net/scope.h"
 #include "net/splice.h"
@@ -89,7 +91,10 @@ struct Direction {
   net::SplicePipe pipe;
   net::BulkRoom room;
   std::string_view piece;  ///< In the loop's scratch; empty: it is in the pipe.
+  /// What the read after `piece` gave, where it was made before `piece` is passed on: the end or a failure.
+  std::optional<Result<std::size_t>> after;
 
+  [[nodiscard]] bool splices() const noexcept { return can_splice && flow.is_bulk(); }
   void spliced(std::size_t bytes) noexcept {
     flow.spliced(bytes);
     if (&to != &relay.client) return;  // Only what clients may hold is bounded.
@@ -99,42 +104,52 @@ struct Direction {
       room.give();
     }
   }
-};
 
-/// Waits for bytes: those of `piece`, or in the pipe. Returns how many, 0 at the end.
-Task<Result<std::size_t>> receive(Direction& way) {
-  net::Stream& stream = way.from.stream;
-  stream.set_read_deadline(way.relay.read_until());
-  way.piece = {};
-  if (way.can_splice && way.flow.is_bulk()) {
-    const Result<std::size_t> got = co_await net::splice_in(stream, way.pipe, net::kSpliceMost);
-    if (got || got.error().code != ErrorCode::resource) {
-      if (got) way.spliced(*got);
-      co_return got;
+  /// So much is in the loop's scratch. Where the end is known to follow, it is looked for now, so that it
+  /// goes on in one packet with the last bytes.
+  [[nodiscard]] std::size_t took(std::size_t bytes) noexcept {
+    const std::span<char> scratch = relay.loop.scratch();
+    flow.read(bytes);
+    while (bytes != 0 && bytes < scratch.size() && from.stream.is_ending()) {
+      net::ReadAwaiter more = from.stream.read(scratch.subspan(bytes));
+      if (!more.await_ready()) break;
+      const Result<std::size_t> got = more.await_resume();
+      if (!got || *got == 0) {
+        after = got;
+        if (got) to.end_after_write();
+        break;
+      }
+      bytes += *got;
     }
-    way.flow.stop();  // No pipe is to be had.
+    piece = {scratch.data(), bytes};
+    return bytes;
   }
-  const std::span<char> scratch = way.relay.loop.scratch();
-  const Result<std::size_t> got = co_await stream.read(scratch);
-  if (got) {
-    way.flow.read(*got);
-    way.piece = {scratch.data(), *got};
-  }
-  co_return got;
-}
 
-Task<Result<void>> send(Direction& way) {
-  if (way.pipe.held() != 0) co_return co_await net::splice_out(way.pipe, way.to);
-  const net::WriteSpans spans(way.piece);
-  co_return co_await way.to.write(spans);
-}
+  /// Whether to receive again after it failed.
+  [[nodiscard]] bool goes_on_after(const Error& error) noexcept {
+    if (error.code == ErrorCode::resource && splices()) {
+      flow.stop();  // No pipe is to be had: what comes is read.
+      return true;
+    }
+    if (relay.writes != 0) relay.moved();  // A write has its own timeout.
+    relay.probe();
+    const bool other_is_busy = relay.loop.now() < relay.silent_at();
+    return error.code == ErrorCode::timeout && other_is_busy && !relay.over();
+  }
+};
 
 /// Passes `bytes` on that were received. False when the relay is over.
 Task<bool> deliver(Direction& way, std::size_t bytes) {
   Relay& relay = way.relay;
   relay.moved();
   ++relay.writes;
-  const Result<void> written = co_await send(way);
+  Result<void> written;
+  if (way.pipe.held() != 0) {
+    written = co_await net::splice_out(way.pipe, way.to);
+  } else {
+    const net::WriteSpans spans(way.piece);
+    written = co_await way.to.write(spans);
+  }
   --relay.writes;
   relay.moved();
   if (written) {
@@ -150,12 +165,20 @@ Task<void> pass(Relay& relay, RelayEnd from, net::Stream& to) {
   way.piece = from.pending;
   bool alive = way.piece.empty() || co_await deliver(way, way.piece.size());
   for (unsigned pieces = 1; alive; ++pieces) {
-    const Result<std::size_t> got = co_await receive(way);
+    Result<std::size_t> got;
+    way.piece = {};
+    from.stream.set_read_deadline(relay.read_until());
+    if (way.after) {
+      got = *std::exchange(way.after, std::nullopt);
+    } else if (way.splices()) {
+      got = co_await net::splice_in(from.stream, way.pipe, net::kSpliceMost);
+      if (got) way.spliced(*got);
+    } else {
+      got = co_await from.stream.read(relay.loop.scratch());
+      if (got) got = way.took(*got);
+    }
     if (!got) {
-      if (relay.writes != 0) relay.moved();  // A write has its own timeout.
-      relay.probe();
-      const bool other_is_busy = relay.loop.now() < relay.silent_at();
-      if (got.error().code == ErrorCode::timeout && other_is_busy && !relay.over()) continue;
+      if (way.goes_on_after(got.error())) continue;
       relay.fail(got.error().code, from.stream);
       co_return;
     }

@@ -162,6 +162,9 @@ void set_rules(SSL_CTX* context, const config::ListenerTls& config) {
   SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
   // Tickets alone: nothing is kept here for a client that may never come back.
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+  // A connection uses up one ticket (RFC 8446, C.4) and gives one, whether it resumed or not: clients have as
+  // many as they had connections. OpenSSL's second one would be a fourteenth of a full handshake.
+  SSL_CTX_set_num_tickets(context, 1);
 }
 
 /// Sessions are resumed only where the same would have been asked of the client.

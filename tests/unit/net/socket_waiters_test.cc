@@ -60,7 +60,8 @@ TEST_CASE_FIXTURE(SocketPair, "a sender that is ahead wakes nobody until somebod
   put(fd_b, "begin");
   REQUIRE(until([&] { return first.times == 1; }));
   send_ahead();
-  CHECK((watched_events(fd_a) & EPOLLIN) == 0);
+  // Nor for room to write, which is there: to say so would be an event of its own.
+  CHECK((watched_events(fd_a) & (EPOLLIN | EPOLLOUT)) == 0);
   Outcome<std::size_t> next;
   scope.spawn(read_once(*a, in, next));
   CHECK(*next.result == 20);
@@ -85,6 +86,42 @@ TEST_CASE_FIXTURE(SocketPair, "a sender that is ahead wakes nobody until somebod
       CHECK(*rest.result == bytes);
     }
   }
+}
+
+TEST_CASE_FIXTURE(SocketPair, "room to write is heard of by who found none") {
+  adopt(tcp_pair());
+  Outcome<std::size_t> read;
+  Outcome<void> wrote;
+  const auto write_into_full = [&] {
+    fill(fd_a);
+    scope.spawn(write_once(*a, "last", wrote));
+    CHECK(wrote.times == 0);
+    CHECK((watched_events(fd_a) & EPOLLOUT) != 0);
+  };
+  SUBCASE("as the first that waits") {
+    write_into_full();
+  }
+  SUBCASE("while another waits for bytes") {
+    scope.spawn(read_once(*a, in, read));
+    CHECK((watched_events(fd_a) & (EPOLLIN | EPOLLOUT)) == EPOLLIN);
+    write_into_full();
+  }
+  SUBCASE("where bytes ahead are not listened to") {
+    scope.spawn(read_once(*a, in, read));
+    for (int i = 0; i < 5; ++i) {
+      put(fd_b, "ahead");
+      REQUIRE(until([&] { return read.times == 1; }));
+      loop->turn(0);
+    }
+    write_into_full();
+  }
+  REQUIRE(until([&] {
+    drain(fd_b);
+    return wrote.times == 1;
+  }));
+  CHECK(wrote.result);
+  a->cancel_read();
+  settle(*loop);
 }
 
 TEST_CASE_FIXTURE(SocketPair, "cancel returns `canceled` once, in the next turn") {
