@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "net/socket.h"
+#include "net/socket_pair.h"
 #include "pair.h"
 
 using namespace lintel;
@@ -258,6 +260,40 @@ TEST_CASE("handshakes end in time, whatever comes") {
     CHECK(shaken.failed_with(ErrorCode::canceled));
   }
   CHECK(scope.count() == 0);
+}
+
+TEST_CASE("over sockets: who takes slowly gets everything, also while the other side waits for its bytes") {
+  net::Loop loop;
+  Sides sides;
+  const auto server_side = server_context(sides.server);
+  const auto client_side = client_context(sides.client);
+  const auto [one, other] = net::tcp_pair();
+  TlsStreamPtr server = server_side->accept(std::make_unique<net::SocketStream>(loop, one, SocketAddress()));
+  TlsStreamPtr client = client_side->connect(
+      std::make_unique<net::SocketStream>(loop, other, SocketAddress()), "a.test", nullptr);
+  net::Scope scope;
+  Outcome<void> shaken[2];
+  scope.spawn(shake(*server, kNever, shaken[0]));
+  scope.spawn(shake(*client, kNever, shaken[1]));
+  REQUIRE(net::turn_until(loop, [&] { return shaken[0].times == 1 && shaken[1].times == 1; }));
+  std::string buffer(100, '\0');
+  Outcome<std::size_t> read;
+  scope.spawn(net::read_once(*server, buffer, read));
+  const std::string text = net::pattern(16 << 20);
+  Outcome<void> wrote;
+  scope.spawn(net::write_once(*server, text, wrote));
+  settle(loop);
+  CHECK(wrote.times == 0);
+  std::string got;
+  Outcome<void> heard;
+  scope.spawn(net::read_all(*client, got, heard));
+  CHECK(net::turn_until(loop, [&] { return wrote.times == 1; }));
+  CHECK(wrote.result);
+  server->cancel_read();
+  settle(loop);
+  server.reset();
+  CHECK(net::turn_until(loop, [&] { return heard.times == 1; }));
+  CHECK((got == text));
 }
 
 TEST_CASE("session tickets go out with the first answer, or with the first wait for a request") {
