@@ -91,6 +91,17 @@ def test_sessions_are_resumed_on_every_worker_and_after_a_reload(start, origin, 
     assert figures.sum("lintel_tls_handshakes_total", result="resumed") == 12
 
 
+def test_each_connection_is_given_the_one_ticket_that_it_uses_up(start, origin, authority, tmp_path):
+    lintel = start(proxy_to(origin(), listener=secure(authority.issue("a.test"))))
+    request = "GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n"
+    options = ("-tls1_3", "-servername", "a.test", "-ign_eof", "-msg")
+    ticket = str(tmp_path / "session")
+    full = tls.s_client(lintel.address, *options, "-sess_out", ticket, text=request)
+    resumed = tls.s_client(lintel.address, *options, "-sess_in", ticket, text=request)
+    assert "\nNew, " in full and "\nReused, " in resumed
+    assert [told.count("NewSessionTicket") for told in (full, resumed)] == [1, 1]
+
+
 def test_a_thousand_certificates(start, origin, authority):
     count = load(1000, 100)
     key = new_key()
