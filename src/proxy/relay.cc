@@ -44,6 +44,14 @@ struct Relay {
   }
   [[nodiscard]] Nanos silent_at() const noexcept { return idle == kNever ? kNever : last_bytes + idle; }
   void moved() noexcept { last_bytes = loop.now(); }
+  void begin_write() noexcept {
+    moved();
+    ++writes;
+  }
+  void end_write() noexcept {
+    --writes;
+    moved();
+  }
   /// How long a read may wait before something is to be seen to.
   [[nodiscard]] Nanos read_until() const noexcept { return std::min(silent_at(), probe_at); }
   void probe() noexcept {
@@ -81,7 +89,10 @@ struct Direction {
         to(t),
         can_splice(f.stream.can_splice() && t.can_splice()),
         pipe(r.loop),
-        room(t) {}
+        room(t),
+        piece(f.pending) {
+    if (!piece.empty()) known = piece.size();
+  }
 
   Relay& relay;
   RelayEnd from;
@@ -91,8 +102,9 @@ struct Direction {
   net::SplicePipe pipe;
   net::BulkRoom room;
   std::string_view piece;  ///< In the loop's scratch; empty: it is in the pipe.
-  /// What the read after `piece` gave, where it was made before `piece` is passed on: the end or a failure.
-  std::optional<Result<std::size_t>> after;
+  /// What receiving again gives, where that is known: how much is in `piece` from before the relay, or, once
+  /// the last bytes are in it, the end or a failure.
+  std::optional<Result<std::size_t>> known;
 
   [[nodiscard]] bool splices() const noexcept { return can_splice && flow.is_bulk(); }
   void spliced(std::size_t bytes) noexcept {
@@ -115,7 +127,7 @@ struct Direction {
       if (!more.await_ready()) break;
       const Result<std::size_t> got = more.await_resume();
       if (!got || *got == 0) {
-        after = got;
+        known = got;
         if (got) to.end_after_write();
         break;
       }
@@ -138,44 +150,22 @@ struct Direction {
   }
 };
 
-/// Passes `bytes` on that were received. False when the relay is over.
-Task<bool> deliver(Direction& way, std::size_t bytes) {
-  Relay& relay = way.relay;
-  relay.moved();
-  ++relay.writes;
-  Result<void> written;
-  if (way.pipe.held() != 0) {
-    written = co_await net::splice_out(way.pipe, way.to);
-  } else {
-    const net::WriteSpans spans(way.piece);
-    written = co_await way.to.write(spans);
-  }
-  --relay.writes;
-  relay.moved();
-  if (written) {
-    way.from.sent.add(bytes);
-  } else {
-    relay.fail(written.error().code, way.to);
-  }
-  co_return !relay.over();
-}
-
 Task<void> pass(Relay& relay, RelayEnd from, net::Stream& to) {
   Direction way(relay, from, to);
-  way.piece = from.pending;
-  bool alive = way.piece.empty() || co_await deliver(way, way.piece.size());
-  for (unsigned pieces = 1; alive; ++pieces) {
+  for (unsigned pieces = 1;; ++pieces) {
     Result<std::size_t> got;
-    way.piece = {};
-    from.stream.set_read_deadline(relay.read_until());
-    if (way.after) {
-      got = *std::exchange(way.after, std::nullopt);
-    } else if (way.splices()) {
-      got = co_await net::splice_in(from.stream, way.pipe, net::kSpliceMost);
-      if (got) way.spliced(*got);
+    if (way.known) {
+      got = *std::exchange(way.known, std::nullopt);
     } else {
-      got = co_await from.stream.read(relay.loop.scratch());
-      if (got) got = way.took(*got);
+      way.piece = {};
+      from.stream.set_read_deadline(relay.read_until());
+      if (way.splices()) {
+        got = co_await net::splice_in(from.stream, way.pipe, net::kSpliceMost);
+        if (got) way.spliced(*got);
+      } else {
+        got = co_await from.stream.read(relay.loop.scratch());
+        if (got) got = way.took(*got);
+      }
     }
     if (!got) {
       if (way.goes_on_after(got.error())) continue;
@@ -188,10 +178,24 @@ Task<void> pass(Relay& relay, RelayEnd from, net::Stream& to) {
       relay.half_closed = true;
       co_return;
     }
-    alive = co_await deliver(way, *got);
-    if (alive && pieces % kPiecesPerTurn == 0) {
+    relay.begin_write();
+    Result<void> written;
+    if (way.pipe.held() != 0) {
+      written = co_await net::splice_out(way.pipe, to);
+    } else {
+      const net::WriteSpans spans(way.piece);
+      written = co_await to.write(spans);
+    }
+    relay.end_write();
+    if (written) {
+      from.sent.add(*got);
+    } else {
+      relay.fail(written.error().code, to);
+    }
+    if (relay.over()) co_return;
+    if (pieces % kPiecesPerTurn == 0) {
       co_await relay.loop.yield();
-      alive = !relay.over();  // What was canceled meanwhile found nobody waiting here.
+      if (relay.over()) co_return;  // What was canceled meanwhile found nobody waiting here.
     }
   }
 }
