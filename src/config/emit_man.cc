@@ -22,7 +22,7 @@ prints all of them with their places.
 .SS Values
 .TP
 duration
-A number with ms, s, m or h: 250ms, 5s, 1m30s. A bare number is an error.
+A number with ms, s, m, h or d: 250ms, 5s, 1m30s. A bare number is an error.
 .TP
 size
 A number with B, KiB, MiB or GiB, or k, m, g: 64KiB, 10m. All are binary.

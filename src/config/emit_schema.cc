@@ -6,7 +6,7 @@
 namespace lintel::config {
 namespace {
 
-constexpr std::string_view kDurationPattern = "^(?=.)([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$";
+constexpr std::string_view kDurationPattern = "^(?=.)([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$";
 constexpr std::string_view kSizePattern = "^[0-9]+([Bb]|[Kk][Ii][Bb]|[Mm][Ii][Bb]|[Gg][Ii][Bb]|[KkMmGg])$";
 constexpr std::string_view kByteRatePattern =
     "^[0-9]+([Bb]|[Kk][Ii][Bb]|[Mm][Ii][Bb]|[Gg][Ii][Bb]|[KkMmGg])/s$";

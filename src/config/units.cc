@@ -15,12 +15,13 @@ struct Unit {
   std::int64_t factor;
 };
 
-constexpr std::array<Unit, 4> kDurations = {{{"h", 3'600'000}, {"m", 60'000}, {"s", 1000}, {"ms", 1}}};
+constexpr std::array<Unit, 5> kDurations = {
+    {{"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1000}, {"ms", 1}}};
 constexpr std::array<Unit, 4> kSizes = {{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}}};
 constexpr std::array<Unit, 3> kShortSizes = {{{"g", 1 << 30}, {"m", 1 << 20}, {"k", 1 << 10}}};
 
 constexpr std::string_view kDurationHelp =
-    "a duration is a number with ms, s, m or h, for example 250ms, 5s, 1m30s";
+    "a duration is a number with ms, s, m, h or d, for example 250ms, 5s, 1m30s";
 constexpr std::string_view kSizeHelp =
     "a size is a number with B, KiB, MiB or GiB (or k, m, g), for example 64KiB";
 

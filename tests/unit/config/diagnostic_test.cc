@@ -27,7 +27,7 @@ pools:
       R"(lintel.yaml:2:1: error: unknown key "lisners" (did you mean "listeners"? known keys: version, include, workers, zone, admin, log, access_log, shutdown, resolver, listeners, pools)
   lisners: []
   ^
-lintel.yaml:6:24: error: listeners[0].timeouts.header: "10" has no unit; a duration is a number with ms, s, m or h, for example 250ms, 5s, 1m30s
+lintel.yaml:6:24: error: listeners[0].timeouts.header: "10" has no unit; a duration is a number with ms, s, m, h or d, for example 250ms, 5s, 1m30s
       timeouts: {header: 10, idle: 75s}
                          ^
 lintel.yaml:8:17: error: listeners[0].routes[0].match: unknown key "path_prefx" (did you mean "path_prefix"? known keys: host, path, path_prefix, method, sni, path_regex, header, query, cookie, client_ip, client_cert_subject, all, any, not)
@@ -93,7 +93,7 @@ TEST_CASE("one mistake gives one message in the right place") {
       {with("routes: [{match: {path: /}, redirect: {host: \"a\\nb\"}}]"), "not a host name"},
       {with("routes: [{match: {path: /}, name: a, pool: site}, {match: {path: /b}, name: a, pool: site}]"),
        "the route name \"a\" is used twice"},
-      {with("", "timeouts: {idle: 0s}"), "allowed is 1ms to 24h"},
+      {with("", "timeouts: {idle: 0s}"), "allowed is 1ms to 1d"},
       {with("", "conect_timeout: 1s"), "did you mean \"connect_timeout\"?"},
       {"listeners: [{name: a, bind: \":80\", pool: p}]\npools: {p: {}}", "pools.p: the pool has no servers"},
       {"listeners: [{name: a, bind: \":80\", pool: p}]\npools: {p: {servers: [{weight: 2}]}}",

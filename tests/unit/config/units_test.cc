@@ -13,15 +13,12 @@ TEST_CASE("durations: accepted forms and their printed form") {
     milliseconds value;
     const char* printed;
   };
-  const Row rows[] = {{"250ms", 250ms, "250ms"},
-                      {"5s", 5s, "5s"},
-                      {"1m", 1min, "1m"},
-                      {"2h", 2h, "2h"},
-                      {"1h30m", 90min, "90m"},
-                      {"75s", 75s, "75s"},
-                      {"1m30s500ms", 90500ms, "90500ms"},
-                      {"0s", 0ms, "0s"},
-                      {"0ms", 0ms, "0s"}};
+  const Row rows[] = {{"250ms", 250ms, "250ms"}, {"5s", 5s, "5s"},
+                      {"1m", 1min, "1m"},        {"2h", 2h, "2h"},
+                      {"365d", 8760h, "365d"},   {"24h", 24h, "1d"},
+                      {"1d12h", 36h, "36h"},     {"1h30m", 90min, "90m"},
+                      {"75s", 75s, "75s"},       {"1m30s500ms", 90500ms, "90500ms"},
+                      {"0s", 0ms, "0s"},         {"0ms", 0ms, "0s"}};
   for (const Row& row : rows) {
     CAPTURE(row.text);
     std::string why;
@@ -33,9 +30,9 @@ TEST_CASE("durations: accepted forms and their printed form") {
 
 TEST_CASE("durations: refused forms say why") {
   const std::pair<const char*, const char*> rows[] = {
-      {"", "not a duration"},     {"10", "has no unit; a duration is a number with ms, s, m or h"},
+      {"", "not a duration"},     {"10", "has no unit; a duration is a number with ms, s, m, h or d"},
       {"0", "has no unit"},       {"1.5s", "fraction"},
-      {"1d", "not a duration"},   {"5 s", "not a duration"},
+      {"1w", "not a duration"},   {"5 s", "not a duration"},
       {"-5s", "not a duration"},  {"1s1m", "not a duration"},
       {"1s1s", "not a duration"}, {"s", "not a duration"},
       {"5S", "not a duration"},   {"9223372036854775807h", "too large"},
