@@ -265,7 +265,8 @@ Task<Result<StreamPtr>> SocketConnector::connect(const SocketAddress& address, N
                                                  CancelToken& cancel) {
   const int fd = socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) co_return unexpected(connect_error(errno));
-  if (address.family() != AF_UNIX) {
+  const bool is_tcp = address.family() != AF_UNIX;  // `address` may be gone once this has waited.
+  if (is_tcp) {
     const int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     // The last packet of the handshake waits for the first bytes, which follow at once, and goes with them
@@ -289,7 +290,7 @@ Task<Result<StreamPtr>> SocketConnector::connect(const SocketAddress& address, N
     if (stream->ended_) getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &length);
     if (err != 0) co_return unexpected(connect_error(err));
     stream->set_write_timeout(kNever);
-    stream->ack_held_ = address.family() != AF_UNIX;
+    stream->ack_held_ = is_tcp;
   }
   co_return StreamPtr(std::move(stream));
 }
